@@ -1,0 +1,42 @@
+"""Shared fixtures: one torch thread per worker, and where the real recordings are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+def _data_root() -> Path | None:
+    value = os.environ.get("SSRL_ECG_DATA")
+    return Path(value).resolve() if value else None
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Folder of the real recordings; the test is skipped, with the reason, when it is not named."""
+    root = _data_root()
+    if root is None:
+        pytest.skip("real-data test: SSRL_ECG_DATA does not name a folder")
+    if not root.is_dir():
+        pytest.fail(f"SSRL_ECG_DATA names {root}, which is not a folder")
+    return root
+
+
+@pytest.fixture(scope="session")
+def ptbxl_root(data_root: Path) -> Path:
+    return data_root / "ptbxl-sample"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _data_root() is None:
+        terminalreporter.write_sep("!", "SSRL_ECG_DATA is not set: no test has touched a real recording", red=True)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
