@@ -314,7 +314,4 @@ def _greedy_kinds(
 
 def classes_without_positives(labels: Labels, rows: ArrayLike) -> tuple[str, ...]:
     """Classes with no positive among these rows' known labels: nothing can be learned or measured for them there."""
-    rows = np.asarray(rows, dtype=np.int64)
-    known = rows[labels.known[rows]]
-    present = labels.values[known].any(axis=0)
-    return tuple(name for name, found in zip(labels.classes, present, strict=True) if not found)
+    return labels.take(rows).empty_classes
