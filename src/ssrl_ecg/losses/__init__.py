@@ -1,0 +1,27 @@
+"""Losses: pure functions of tensors."""
+
+from __future__ import annotations
+
+from ssrl_ecg.losses.bootstrap import byol_loss
+from ssrl_ecg.losses.contrastive import nt_xent
+from ssrl_ecg.losses.multilabel import (
+    CLASSIFICATION_LOSSES,
+    ClassificationLoss,
+    bce,
+    class_balanced_weights,
+    cross_entropy,
+    focal,
+    inverse_frequency_weights,
+)
+
+__all__ = [
+    "CLASSIFICATION_LOSSES",
+    "ClassificationLoss",
+    "bce",
+    "byol_loss",
+    "class_balanced_weights",
+    "cross_entropy",
+    "focal",
+    "inverse_frequency_weights",
+    "nt_xent",
+]

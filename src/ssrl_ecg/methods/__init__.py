@@ -1,0 +1,13 @@
+"""Self-supervised methods, one per file."""
+
+from __future__ import annotations
+
+from ssrl_ecg.methods.method import Loss, Method, ViewBatch
+from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
+
+METHODS: dict[str, type[Method]] = {
+    "simclr": SimCLR,
+}
+"""Every method by the name that the command line and checkpoints use."""
+
+__all__ = ["METHODS", "Loss", "Method", "SimCLR", "SimCLRConfig", "ViewBatch"]

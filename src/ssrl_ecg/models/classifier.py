@@ -1,0 +1,32 @@
+"""A classifier is an encoder and a head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.models.encoder import Encoder
+from ssrl_ecg.models.heads import Head
+
+
+class Classifier(nn.Module):
+    """Normalised ECG (batch, lead, time) -> logits (batch, class).
+
+    No sigmoid or softmax: a multi-label task has one logit per class, a binary task a single one, and a single-label
+    task one per class under a softmax. What the logits mean is the loss's affair.
+
+    Raises:
+        InputError: the head reads another number of features than the encoder gives.
+    """
+
+    def __init__(self, encoder: Encoder, head: Head) -> None:
+        super().__init__()
+        if head.feature_dim != encoder.feature_dim:
+            raise InputError("head and encoder do not fit", expected=encoder.feature_dim, found=head.feature_dim)
+        self.encoder, self.head = encoder, head
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Compute logits (batch, class) of a normalised signal (batch, lead, time)."""
+        features = self.encoder.feature_map(signal) if self.head.reads_map else self.encoder(signal)
+        logits: Tensor = self.head(features)
+        return logits
