@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssrl_ecg.losses.bootstrap import byol_loss
+from ssrl_ecg.losses.byol import byol_loss
 from ssrl_ecg.losses.contrastive import nt_xent
 from ssrl_ecg.losses.multilabel import (
     CLASSIFICATION_LOSSES,
