@@ -1,0 +1,13 @@
+"""Files to records: one file per source, the store everything trains from, splits, and batches.
+
+``DATASETS`` names the sources. Adding one is a file with a ``Source`` and a line here.
+"""
+
+from __future__ import annotations
+
+from ssrl_ecg.data.ptbxl import PTBXL
+from ssrl_ecg.data.source import Source
+
+DATASETS: dict[str, type[Source]] = {
+    "ptbxl": PTBXL,
+}

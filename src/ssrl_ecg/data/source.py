@@ -1,0 +1,119 @@
+"""What a dataset must offer so that a store can be built from it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ssrl_ecg.data.labels import Labels
+
+
+@dataclass(frozen=True)
+class SignalFile:
+    """One recording as its file holds it.
+
+    Attributes:
+        signal_mv: (lead, time) float32 in mV, leads in the file's own order; NaN where the file marks a sample invalid.
+        sampling_rate_hz: samples per second.
+        leads: lead names in the file's own spelling.
+    """
+
+    signal_mv: NDArray[np.float32]
+    sampling_rate_hz: float
+    leads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What every record of a store has in common.
+
+    Attributes:
+        sampling_rate_hz: samples per second of the stored records.
+        n_samples: samples per lead of the stored records.
+        resample: whether a record at another rate is resampled; if not, it is rejected.
+    """
+
+    sampling_rate_hz: float
+    n_samples: int
+    resample: bool = False
+
+
+class Record(Protocol):
+    """A row of a source's table, as ``DataFrame.itertuples`` yields it: these attributes and the source's own."""
+
+    @property
+    def record_id(self) -> str:
+        """The record's name in its source."""
+
+    @property
+    def path(self) -> str:
+        """Where its signal lies, relative to the source's root."""
+
+
+class Source(ABC):
+    """A folder of recordings with a table of records and one or more label sets.
+
+    Attributes:
+        name: the dataset's name on the command line and in results.
+        root: its folder.
+        expected: rate and length every stored record must have.
+    """
+
+    name: ClassVar[str]
+    root: Path
+    expected: Layout
+
+    @abstractmethod
+    def records(self) -> pd.DataFrame:
+        """Return one row per record: ``record_id`` str, ``patient_id`` str, ``fold`` int or -1, ``path`` str, then own columns.
+
+        Raises:
+            InputError: the table is missing, unreadable, or lacks a column.
+        """
+
+    @abstractmethod
+    def read(self, record: Record) -> SignalFile:
+        """Return one record's signal.
+
+        Raises:
+            InputError: the record cannot be read; the store lists it as rejected and goes on.
+        """
+
+    @abstractmethod
+    def label_sets(self, records: pd.DataFrame) -> dict[str, Labels]:
+        """Return every label set of these rows of ``records()``, by name."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a text that changes when, and only when, the source's tables or signal files change."""
+
+
+def fingerprint_files(root: Path, tables: Iterable[Path], files: Iterable[str]) -> str:
+    """Return a SHA-256 over the tables' bytes and every other file's name, size and time of last change.
+
+    Args:
+        root: the folder ``files`` are relative to.
+        tables: files whose content is hashed.
+        files: paths relative to ``root``, of which only size and time are hashed: 40,000 take about 0.2 s. A file that
+            is absent counts as such.
+    """
+    digest = hashlib.sha256()
+    for table in tables:
+        digest.update(table.read_bytes())
+    for name in sorted(files):
+        try:
+            status = os.stat(os.path.join(root, name))
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            state = "absent"
+        digest.update(f"{name}\0{state}\n".encode())
+    return digest.hexdigest()
