@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 import torch
@@ -274,6 +274,8 @@ class Preprocessing:
         Raises:
             InputError: an unknown key, a wrong type, or a value out of range.
         """
+        if not isinstance(values, Mapping):
+            raise InputError("preprocessing is not a table of keys and values", found=type(values).__name__)
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -286,12 +288,12 @@ class Preprocessing:
         return cls(**restored)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_positive(value: object, field: str) -> None:
-    if not (_is_number(value) and value > 0):  # type: ignore[operator]
+    if not (_is_number(value) and value > 0):
         raise InputError("not a positive number", field=field, found=repr(value))
 
 
