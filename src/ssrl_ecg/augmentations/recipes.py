@@ -1,0 +1,127 @@
+"""Chains of augmentations that turn a batch into a view, and the ones that have a name.
+
+A view is made by calling a recipe once; calling it twice with one generator gives two independent views. Mixing
+recipes keep the record itself the positive (``partners``): after ``full`` at its documented strengths, its own weight
+is at least 0.6 during at least 70 % of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssrl_ecg.augmentations.amplitude_scaling import AmplitudeScaling, AmplitudeScalingConfig
+from ssrl_ecg.augmentations.bandpass import Bandpass, BandpassConfig
+from ssrl_ecg.augmentations.base import Augmentation, Parameters
+from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
+from ssrl_ecg.augmentations.frequency_warp import FrequencyWarp, FrequencyWarpConfig
+from ssrl_ecg.augmentations.medical_mixup import MedicalMixup, MedicalMixupConfig
+from ssrl_ecg.augmentations.motion_artifact import MotionArtifact, MotionArtifactConfig
+from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
+from ssrl_ecg.augmentations.segment_cutmix import SegmentCutMix, SegmentCutMixConfig
+from ssrl_ecg.augmentations.temporal_dropout import TemporalDropout, TemporalDropoutConfig
+from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
+from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Augmentations applied one after the other; used like a single one."""
+
+    augmentations: tuple[Augmentation, ...]
+    """In order of application; none leaves the batch as it is."""
+    name: str = "custom"
+    """Name for run records."""
+
+    def __call__(self, signal_mv: Tensor, sampling_rate_hz: float, generator: torch.Generator) -> Tensor:
+        """Make one view of a batch.
+
+        Args:
+            signal_mv: (batch, lead, time) in mV, float32 or float64, any device; not modified.
+            sampling_rate_hz: samples per second.
+            generator: CPU generator; the only source of randomness.
+
+        Returns:
+            A new tensor of the same shape, type and device, in mV.
+
+        Raises:
+            InputError: the batch is not (batch, lead, time), or has not the leads an augmentation needs.
+        """
+        return self.apply(signal_mv, self.draw(signal_mv, sampling_rate_hz, generator), sampling_rate_hz)
+
+    def draw(self, signal_mv: Tensor, sampling_rate_hz: float, generator: torch.Generator) -> tuple[Parameters, ...]:
+        """Draw the parameters of every augmentation; only the shape of the batch matters."""
+        return tuple(augmentation.draw(signal_mv, sampling_rate_hz, generator) for augmentation in self.augmentations)
+
+    def apply(self, signal_mv: Tensor, parameters: tuple[Parameters, ...], sampling_rate_hz: float) -> Tensor:
+        """Apply drawn parameters to a batch of as many records, leaving the input as it is."""
+        view = signal_mv.clone()
+        for augmentation, drawn in zip(self.augmentations, parameters, strict=True):
+            augmentation.apply_in_place(view, drawn, sampling_rate_hz)
+        return view
+
+    @property
+    def mixes_records(self) -> bool:
+        """Whether content of other records of the batch enters a view."""
+        return any(augmentation.mixes_records for augmentation in self.augmentations)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe's name and its augmentations, each with name and config, as plain values."""
+        return {"name": self.name, "augmentations": [augmentation.to_dict() for augmentation in self.augmentations]}
+
+
+def full() -> Recipe:
+    """Return SSRL-ECG's seven augmentations in the order, at the strengths and at the rates it documents."""
+    seven = (
+        FrequencyWarp(FrequencyWarpConfig()),
+        MedicalMixup(MedicalMixupConfig()),
+        Bandpass(BandpassConfig()),
+        SegmentCutMix(SegmentCutMixConfig()),
+        MotionArtifact(MotionArtifactConfig()),
+        ChannelNoise(ChannelNoiseConfig()),
+        TemporalDropout(TemporalDropoutConfig()),
+    )
+    return Recipe(seven, "full")
+
+
+def full_without(left_out: str) -> Recipe:
+    """Return ``full`` without the augmentation of that name."""
+    rest = tuple(augmentation for augmentation in full().augmentations if augmentation.name != left_out)
+    return Recipe(rest, f"no-{left_out}")
+
+
+def none() -> Recipe:
+    """Return the recipe that changes nothing."""
+    return Recipe((), "none")
+
+
+def crop_timeout() -> Recipe:
+    """Return random resized crop, then time-out: the best pair of Mehari & Strodthoff (2022)."""
+    pair = (RandomResizedCrop(RandomResizedCropConfig()), TimeOut(TimeOutConfig()))
+    return Recipe(pair, "crop-timeout")
+
+
+def heavy() -> Recipe:
+    """Return VCG rotation, scaling, light noise and time-out, each always: strong, without mixing or warping."""
+    four = (
+        VCGRotation(VCGRotationConfig()),
+        AmplitudeScaling(AmplitudeScalingConfig()),
+        ChannelNoise(ChannelNoiseConfig(probability=1.0)),
+        TimeOut(TimeOutConfig()),
+    )
+    return Recipe(four, "heavy")
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "crop-timeout": crop_timeout,
+    "full": full,
+    "heavy": heavy,
+    **{f"no-{augmentation.name}": partial(full_without, augmentation.name) for augmentation in full().augmentations},
+    "none": none,
+}
+"""Every named recipe: the seven, each leave-one-out of them, none, and two others."""
