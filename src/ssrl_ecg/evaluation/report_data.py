@@ -1,0 +1,373 @@
+"""What a report is made from: one tree of frozen dataclasses, which is also the content of ``results.json``.
+
+Everything is checked when it is built, so a report that can be built can be shown. An undefined number is NaN here and
+null in JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.typed_json import decode_dataclass
+from ssrl_ecg.files import jsonable
+
+Kind = Literal["synthetic", "sample", "data"]
+Family = Literal["method", "supervised", "floor"]
+Verdict = Literal["better", "worse", "no difference"]
+Interval = tuple[float, float]
+XY = tuple[tuple[float, ...], tuple[float, ...]]
+
+TEST_PART = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """How the numbers came about.
+
+    Attributes:
+        command: the words that started the run, as one line.
+        config: every setting, nested.
+        seed: the seed everything random was derived from.
+        commit: commit of the source tree, None outside a checkout.
+        versions: package -> version.
+        machine: what it ran on, as name -> value.
+        wall_time_s: duration of the whole run.
+        started: ISO 8601 time.
+    """
+
+    command: str
+    config: dict[str, Any]
+    seed: int
+    commit: str | None
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    wall_time_s: float
+    started: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """Which recordings.
+
+    Attributes:
+        name: the data's name, such as "PTB-XL sample".
+        n_records: usable records.
+        n_patients: patients they come from.
+        n_rejected: records that could not be used.
+        split_sizes: part -> number of records; the tested records are the part called "test".
+        class_counts: part -> class -> number of positive records.
+        classes_without_positives: part -> classes that do not occur in it; the AUROC of such a class in the test part
+            is undefined.
+        fingerprint: identifies the exact content of the data.
+        attribution: licence and authors of the recordings, shown below pictures of them.
+    """
+
+    name: str
+    n_records: int
+    n_patients: int
+    n_rejected: int
+    split_sizes: dict[str, int]
+    class_counts: dict[str, dict[str, int]]
+    classes_without_positives: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fingerprint: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """AUROC of one class with its interval [lo, hi] and the number of positive test records."""
+
+    auroc: float
+    lo: float
+    hi: float
+    n_positives: int
+
+    def __post_init__(self) -> None:
+        _check_interval("per_class", self.auroc, (self.lo, self.hi))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One compared row at one label fraction; scores are macro-averaged and in [0, 1], NaN where undefined.
+
+    Attributes:
+        name: the row's name, the same at every fraction.
+        family: a self-supervised "method", "supervised" from scratch, or a "floor" that learns no representation.
+        label_fraction: share of the training labels, in (0, 1].
+        n_labels: labelled records behind it.
+        macro_auroc: mean over classes of the area under the ROC curve.
+        interval: lower and upper end for ``macro_auroc``.
+        per_class: class -> AUROC with interval.
+        auprc: mean average precision.
+        f1: mean F1 at the thresholds chosen on validation, and so ``sensitivity``, ``specificity``, ``ppv``, ``npv``.
+        sensitivity: share of positives found.
+        specificity: share of negatives left alone.
+        ppv: positive predictive value.
+        npv: negative predictive value.
+        brier: mean squared error of the probabilities.
+        ece: expected calibration error.
+        n_subsets: label subsets averaged over.
+        n_seeds: seeds per subset.
+        per_fold: test fold -> macro AUROC.
+        undefined: attribute -> why it is NaN, such as {"brier": "gives scores, not probabilities"}.
+    """
+
+    name: str
+    family: Family
+    label_fraction: float
+    n_labels: int
+    macro_auroc: float
+    interval: Interval
+    per_class: dict[str, ClassScore]
+    auprc: float = math.nan
+    f1: float = math.nan
+    sensitivity: float = math.nan
+    specificity: float = math.nan
+    ppv: float = math.nan
+    npv: float = math.nan
+    brier: float = math.nan
+    ece: float = math.nan
+    n_subsets: int
+    n_seeds: int
+    per_fold: dict[int, float] = field(default_factory=dict)
+    undefined: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_choice("family", self.family, get_args(Family))
+        _check_interval(f"interval of {self.name}", self.macro_auroc, self.interval)
+        if not 0 < self.label_fraction <= 1:
+            raise InputError(
+                f"row {self.name}", field="label_fraction", expected="in (0, 1]", found=self.label_fraction
+            )
+        if min(self.n_subsets, self.n_seeds, self.n_labels) < 1:
+            found = (self.n_subsets, self.n_seeds, self.n_labels)
+            raise InputError(f"row {self.name}", field="n_subsets, n_seeds, n_labels", expected=">= 1", found=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Paired difference ``a`` minus ``b`` in macro AUROC at one label fraction.
+
+    Attributes:
+        a: a row's name.
+        b: another row's name.
+        label_fraction: where both exist.
+        difference: AUROC of ``a`` minus that of ``b``.
+        lo: lower end of its interval.
+        hi: upper end of its interval.
+        p: two-sided p value.
+        p_holm: the same after Holm's correction over all comparisons of the report.
+        verdict: what ``a`` is against ``b``; a difference inside the interval is "no difference".
+    """
+
+    a: str
+    b: str
+    label_fraction: float
+    difference: float
+    lo: float
+    hi: float
+    p: float
+    p_holm: float
+    verdict: Verdict
+
+    def __post_init__(self) -> None:
+        _check_choice("verdict", self.verdict, get_args(Verdict))
+        if self.lo > self.hi:
+            raise InputError(f"the interval of {self.a} against {self.b} is reversed", found=(self.lo, self.hi))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Curves at one label fraction, each as row name -> class -> (x values, y values), all in [0, 1].
+
+    Attributes:
+        label_fraction: where the rows were trained.
+        roc: false-positive rate, true-positive rate.
+        pr: recall, precision.
+        reliability: mean predicted probability, observed share, per bin.
+    """
+
+    label_fraction: float
+    roc: dict[str, dict[str, XY]] = field(default_factory=dict)
+    pr: dict[str, dict[str, XY]] = field(default_factory=dict)
+    reliability: dict[str, dict[str, XY]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCurve:
+    """What one training logged, the collapse watch (embedding SD, effective rank, kNN probe) included.
+
+    Attributes:
+        name: which training.
+        x: what is counted, from 1.
+        series: name -> values, NaN where nothing was logged; "loss/train" and "loss/validation" share a plot.
+    """
+
+    name: str
+    x: str = "epoch"
+    series: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One test record with its labels and a prediction.
+
+    Attributes:
+        record_id: which record.
+        predicted_by: row, label fraction and whatever else names the model.
+        sampling_rate_hz: of ``signal_mv``.
+        true_labels: classes that are present.
+        probabilities: class -> predicted probability.
+        thresholds: class -> decision threshold; a class at or above it is predicted.
+        note: why this record is shown.
+        signal_mv: (12, time) in millivolt, canonical leads; drawn, never written to ``results.json``; None leaves the
+            picture out.
+    """
+
+    record_id: str
+    predicted_by: str
+    sampling_rate_hz: float
+    true_labels: tuple[str, ...]
+    probabilities: dict[str, float]
+    thresholds: dict[str, float]
+    note: str = ""
+    signal_mv: NDArray[np.floating[Any]] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if set(self.probabilities) != set(self.thresholds):
+            found = sorted(set(self.probabilities) ^ set(self.thresholds))
+            raise InputError(f"example {self.record_id}: classes with a probability or a threshold only", found=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportData:
+    """Everything a report says.
+
+    Attributes:
+        title: heading of the page.
+        kind: whether the recordings are "synthetic", a "sample" of a database, or the "data" itself.
+        data_statement: the same in one plain sentence, shown on top.
+        interval_statement: how intervals are made: what was resampled and how often.
+        run: how the numbers came about.
+        data: which recordings.
+        rows: all rows at all label fractions, in the order of the page.
+        comparisons: paired differences between rows.
+        curves: ROC, precision-recall and reliability curves, one entry per label fraction shown.
+        training: training curves.
+        examples: test records with predictions.
+        notes: caveats, in plain sentences.
+    """
+
+    title: str
+    kind: Kind
+    data_statement: str
+    interval_statement: str
+    run: RunFacts
+    data: DataFacts
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    curves: tuple[Curves, ...] = ()
+    training: tuple[TrainingCurve, ...] = ()
+    examples: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_choice("kind", self.kind, get_args(Kind))
+        for name in ("title", "data_statement", "interval_statement"):
+            if not getattr(self, name).strip():
+                raise InputError("a report must say this", field=name, found="nothing")
+        if not self.rows:
+            raise InputError("a report needs at least one row", field="rows")
+        self._check_rows()
+        self._check_references()
+
+    def _check_rows(self) -> None:
+        keys = [(row.name, row.label_fraction) for row in self.rows]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise InputError("a row is there twice", field="rows", found=twice[0])
+        for name, families in _grouped((row.name, row.family) for row in self.rows).items():
+            if len(families) > 1:
+                raise InputError(f"row {name} has two families", field="family", found=sorted(families))
+
+    def _check_references(self) -> None:
+        known = {(row.name, row.label_fraction) for row in self.rows}
+        named = [(name, c.label_fraction) for c in self.comparisons for name in (c.a, c.b)]
+        named += [
+            (name, curves.label_fraction)
+            for curves in self.curves
+            for rows in (curves.roc, curves.pr, curves.reliability)
+            for name in rows
+        ]
+        for name, fraction in named:
+            if (name, fraction) not in known:
+                raise InputError("a comparison or curve names a row that is not there", found=f"{name} at {fraction:g}")
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """Label fractions, ascending."""
+        return tuple(sorted({row.label_fraction for row in self.rows}))
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Row names in the order of their first appearance."""
+        return tuple(dict.fromkeys(row.name for row in self.rows))
+
+    @property
+    def floors(self) -> tuple[str, ...]:
+        """Names of the floor rows."""
+        return tuple(dict.fromkeys(row.name for row in self.rows if row.family == "floor"))
+
+    def at(self, fraction: float) -> dict[str, Row]:
+        """Rows at one label fraction by name, in order."""
+        return {row.name: row for row in self.rows if row.label_fraction == fraction}
+
+    def best_floor(self, fraction: float) -> Row | None:
+        """The floor with the highest macro AUROC at this fraction; None if there is no floor with a defined one."""
+        floors = (
+            row for row in self.at(fraction).values() if row.family == "floor" and not math.isnan(row.macro_auroc)
+        )
+        return max(floors, key=lambda row: row.macro_auroc, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able tree; NaN becomes None, the signals of the examples are left out."""
+        tree = dataclasses.asdict(self)
+        for example in tree["examples"]:
+            del example["signal_mv"]
+        return {name: jsonable(value) for name, value in tree.items()}
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> ReportData:
+        """Rebuild from ``to_dict``'s tree, refusing unknown or missing keys and wrong types.
+
+        Raises:
+            InputError: naming the place in the tree.
+        """
+        return decode_dataclass(cls, tree, "results")
+
+
+def _check_interval(name: str, value: float, interval: Interval) -> None:
+    low, high = interval
+    if low > high or not all(math.isnan(number) or 0 <= number <= 1 for number in (value, low, high)):
+        raise InputError(
+            "a score or its interval is impossible", field=name, expected="0 <= lo <= hi <= 1", found=(value, low, high)
+        )
+
+
+def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError("unknown word", field=name, expected=" | ".join(allowed), found=value)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    groups: dict[str, set[str]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, set()).add(value)
+    return groups

@@ -1,0 +1,254 @@
+"""The report's tables: from the dataclasses to cells of text, with a reason for every number that is not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ssrl_ecg.evaluation.report_data import TEST_PART, ClassScore, DataFacts, ReportData, Row
+
+FAMILY_NAMES = {
+    "method": "Self-supervised pretraining, then labels",
+    "supervised": "Supervised from scratch",
+    "floor": "Floors: what needs no learned representation",
+}
+RARE_POSITIVES = 10
+_SCORES = {
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, a second line in small print, the letter of a footnote, and whether it is set in bold."""
+
+    text: str
+    detail: str = ""
+    mark: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under one heading (none if empty): pairs of row header and cells."""
+
+    heading: str
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass
+class Table:
+    """A captioned table: column headers (the first heads the row headers), groups of rows, lettered footnotes."""
+
+    caption: str
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def mark(self, reason: str) -> str:
+        """Letter of the footnote that gives this reason; the same reason keeps its letter."""
+        for letter, known in self.notes.items():
+            if known == reason:
+                return letter
+        letter = chr(ord("a") + len(self.notes))
+        self.notes[letter] = reason
+        return letter
+
+    def missing(self, reason: str) -> Cell:
+        """The cell of a number that is not there."""
+        return Cell("–", mark=self.mark(reason))
+
+
+def number(value: float) -> str:
+    """Three decimals, with a true minus sign."""
+    return f"{value:.3f}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Three decimals and always a sign; a difference that rounds to nothing has none."""
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """``[low, high]``, empty where the interval is undefined."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
+
+
+def percent(fraction: float) -> str:
+    """A fraction in percent without superfluous digits."""
+    return f"{fraction * 100:g} %"
+
+
+def p_value(p: float) -> str:
+    """Three decimals, and "< 0.001" below."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Count and noun: "1 seed", "10 subsets"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def main_table(data: ReportData) -> Table:
+    """Macro AUROC with interval, repetitions and distance to the best floor: rows by label fractions."""
+    columns = [_fraction_header(data, fraction) for fraction in data.fractions]
+    table = Table("Macro AUROC on test records, by share of the training labels", ("Row", *columns))
+    best = {
+        fraction: max(
+            (row.macro_auroc for row in data.at(fraction).values() if not math.isnan(row.macro_auroc)), default=math.nan
+        )
+        for fraction in data.fractions
+    }
+
+    def cell(name: str, fraction: float) -> Cell:
+        row = data.at(fraction).get(name)
+        if row is None:
+            return table.missing("this row was not run at this share of the labels")
+        repeats = f"{counted(row.n_subsets, 'subset')} × {counted(row.n_seeds, 'seed')}"
+        if math.isnan(row.macro_auroc):
+            return table.missing(_reason(row, "macro_auroc"))
+        floor = data.best_floor(fraction)
+        over = f"; floor {signed(row.macro_auroc - floor.macro_auroc)}" if floor and row.family != "floor" else ""
+        text = f"{number(row.macro_auroc)} {interval(*row.interval)}".rstrip()
+        return Cell(text, detail=repeats + over, strong=row.macro_auroc == best[fraction])
+
+    table.groups = _by_family(data, lambda name: tuple(cell(name, fraction) for fraction in data.fractions))
+    return table
+
+
+def score_table(data: ReportData) -> Table:
+    """All other macro-averaged scores: one group per label fraction."""
+    table = Table("Other scores, averaged over classes", ("Row", *_SCORES.values()))
+    groups = []
+    for fraction in data.fractions:
+        rows = data.at(fraction).values()
+        lines = tuple((row.name, tuple(_score_cell(table, row, name) for name in _SCORES)) for row in rows)
+        groups.append(Group(_fraction_header(data, fraction), lines))
+    table.groups = tuple(groups)
+    return table
+
+
+def fold_table(data: ReportData) -> Table | None:
+    """Macro AUROC of every test fold apart; None if no row was tested on more than one fold."""
+    folds = sorted({fold for row in data.rows for fold in row.per_fold})
+    if len(folds) < 2:
+        return None
+    table = Table("Macro AUROC of each test fold", ("Row", *(f"Fold {fold}" for fold in folds)))
+
+    def cells(row: Row) -> tuple[Cell, ...]:
+        values = [row.per_fold.get(fold, math.nan) for fold in folds]
+        absent = "this row has no defined AUROC on this fold"
+        return tuple(table.missing(absent) if math.isnan(value) else Cell(number(value)) for value in values)
+
+    table.groups = tuple(
+        Group(_fraction_header(data, fraction), tuple((row.name, cells(row)) for row in data.at(fraction).values()))
+        for fraction in data.fractions
+    )
+    return table
+
+
+def class_table(data: ReportData, fraction: float) -> Table:
+    """AUROC of every class with interval at one label fraction: classes by rows, floors included."""
+    rows = list(data.at(fraction).values())
+    caption = f"AUROC of each class with {_fraction_header(data, fraction)}"
+    table = Table(caption, ("Class", *(row.name for row in rows)))
+    classes = dict.fromkeys(name for row in rows for name in row.per_class)
+    lines = []
+    for name in classes:
+        n_positives = max(row.per_class[name].n_positives for row in rows if name in row.per_class)
+        header = f"{name} ({n_positives:,} positive)"
+        lines.append((header, tuple(_class_cell(table, row.per_class.get(name)) for row in rows)))
+    table.groups = (Group("", tuple(lines)),)
+    return table
+
+
+def comparison_table(data: ReportData) -> Table | None:
+    """Paired differences with interval, p values and verdict; None if nothing was compared."""
+    if not data.comparisons:
+        return None
+    columns = ("Compared", "Difference in macro AUROC", "p", "p (Holm)", "Verdict on the first")
+    table = Table("Paired differences, first minus second", columns)
+    groups = []
+    for fraction in sorted({comparison.label_fraction for comparison in data.comparisons}):
+        lines = []
+        for one in (comparison for comparison in data.comparisons if comparison.label_fraction == fraction):
+            undefined = math.isnan(one.difference) or math.isnan(one.p)
+            difference = Cell(f"{signed(one.difference)} [{signed(one.lo)}, {signed(one.hi)}]")
+            numbers = (difference, Cell(p_value(one.p)), Cell(p_value(one.p_holm)))
+            if undefined:
+                numbers = (table.missing("one of the two rows has no defined macro AUROC"),) * 3
+            verdict = Cell(one.verdict, strong=one.verdict != "no difference")
+            lines.append((f"{one.a} − {one.b}", (*numbers, verdict)))
+        groups.append(Group(_fraction_header(data, fraction), tuple(lines)))
+    table.groups = tuple(groups)
+    return table
+
+
+def data_table(facts: DataFacts) -> Table:
+    """Records and positives of each class in every part of the data."""
+    classes = list(dict.fromkeys(name for counts in facts.class_counts.values() for name in counts))
+    table = Table("Records, and positive records of each class", ("Part", "Records", *classes))
+
+    def positives(part: str, name: str) -> Cell:
+        count = facts.class_counts.get(part, {}).get(name)
+        if count is None:
+            return table.missing("not counted for this part")
+        without = count == 0 or name in facts.classes_without_positives.get(part, ())
+        undefined = "; its AUROC is undefined and left out of the macro average" if part == TEST_PART else ""
+        return Cell(f"{count:,}", mark=table.mark(f"no positive record in this part{undefined}") if without else "")
+
+    lines = tuple(
+        (part, (Cell(f"{size:,}"), *(positives(part, name) for name in classes)))
+        for part, size in facts.split_sizes.items()
+    )
+    table.groups = (Group("", lines),)
+    return table
+
+
+def _fraction_header(data: ReportData, fraction: float) -> str:
+    """Such as "10 % of the labels (149 records)"; a range where rows differ."""
+    counts = sorted({row.n_labels for row in data.at(fraction).values()})
+    shown = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}–{counts[-1]:,}"
+    return f"{percent(fraction)} of the labels ({shown} record{'' if counts[-1] == 1 else 's'})"
+
+
+def _by_family(data: ReportData, cells: Callable[[str], tuple[Cell, ...]]) -> tuple[Group, ...]:
+    families = {row.name: row.family for row in data.rows}
+    return tuple(
+        Group(heading, tuple((name, cells(name)) for name in data.row_names if families[name] == family))
+        for family, heading in FAMILY_NAMES.items()
+        if family in families.values()
+    )
+
+
+def _score_cell(table: Table, row: Row, name: str) -> Cell:
+    value: float = getattr(row, name)
+    return table.missing(_reason(row, name)) if math.isnan(value) else Cell(number(value))
+
+
+def _class_cell(table: Table, score: ClassScore | None) -> Cell:
+    if score is None:
+        return table.missing("this row was not tested on this class")
+    if math.isnan(score.auroc):
+        only = "no positive" if score.n_positives == 0 else "no negative"
+        return table.missing(f"undefined: {only} record of this class in the test part")
+    is_rare = score.n_positives < RARE_POSITIVES
+    mark = (
+        table.mark(f"fewer than {RARE_POSITIVES} positive test records: the interval is not reliable")
+        if is_rare
+        else ""
+    )
+    return Cell(number(score.auroc), detail=interval(score.lo, score.hi), mark=mark)
+
+
+def _reason(row: Row, name: str) -> str:
+    default = "undefined: no class with both positive and negative test records, or nothing to compute it from"
+    return row.undefined.get(name, default)
