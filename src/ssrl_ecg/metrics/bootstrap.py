@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,8 @@ from ssrl_ecg.metrics.inputs import FloatArray, Targets, defined_mean, ratio
 from ssrl_ecg.metrics.multilabel import Statistic, auroc
 from ssrl_ecg.metrics.plain import Report
 from ssrl_ecg.metrics.resampling import RARE, EvaluatedRecords, ModelScores, Resamples, draw_resamples
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,24 +180,49 @@ def stratified_bootstrap(
     whole = Resamples.whole_sample(len(records.targets), n_subsets)
     estimates = replicate_values(records, model, statistic, whole)[0]
     replicates = replicate_values(records, model, statistic, resamples)
-    rare = records.rare()
+    summarised = summarise(records, estimates, replicates, partial(percentile_interval, level=level))
     return BootstrapResult(
-        macro=macro_interval(estimates, replicates, level),
-        macro_without_rare=(
-            macro_interval(estimates[~rare], replicates[:, ~rare], level) if rare.any() and not rare.all() else None
-        ),
-        per_class={
-            name: percentile_interval(estimates[column], replicates[:, column], level)
-            for column, name in enumerate(records.classes)
-        },
+        macro=summarised.macro,
+        macro_without_rare=summarised.macro_without_rare,
+        per_class=summarised.per_class,
         undefined=tuple(name for name, value in zip(records.classes, estimates, strict=True) if np.isnan(value)),
         sampling=Sampling.of(records, resamples),
     )
 
 
-def macro_interval(estimates: FloatArray, replicates: FloatArray, level: float) -> Interval:
-    """Interval of the mean over classes, from estimates (class,) and replicates (replicate, class)."""
-    return percentile_interval(float(defined_mean(estimates)), defined_mean(replicates, axis=1), level)
+@dataclass(frozen=True)
+class Summaries(Generic[T]):
+    """The summary of the macro, without the rare classes (None: no class is rare, or all are), and per class."""
+
+    macro: T
+    macro_without_rare: T | None
+    per_class: dict[str, T]
+
+
+def summarise(
+    records: EvaluatedRecords, estimates: FloatArray, replicates: FloatArray, summary: Callable[[float, FloatArray], T]
+) -> Summaries[T]:
+    """Summarise a metric, or a difference of metrics, over classes and per class.
+
+    Args:
+        records: which classes there are, and which of them are rare.
+        estimates: (class,), on the whole sample, NaN where undefined.
+        replicates: (replicate, class), NaN where undefined.
+        summary: (estimate, replicates (replicate,)) -> its summary.
+    """
+    rare = records.rare()
+
+    def over(columns: NDArray[np.bool_]) -> T:
+        return summary(float(defined_mean(estimates[columns])), defined_mean(replicates[:, columns], axis=1))
+
+    return Summaries(
+        macro=over(np.ones_like(rare)),
+        macro_without_rare=over(~rare) if rare.any() and not rare.all() else None,
+        per_class={
+            name: summary(float(estimates[column]), replicates[:, column])
+            for column, name in enumerate(records.classes)
+        },
+    )
 
 
 def replicate_values(
