@@ -44,9 +44,9 @@ class BYOLConfig(ModuleConfig):
 
 
 def _mlp(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, batch norm, ReLU, linear: projector and predictor of Grill et al. 2020, section 3.3."""
+    """Linear, batch norm (which makes a bias before it idle), ReLU, linear: Grill et al. 2020, section 3.3."""
     return nn.Sequential(
-        nn.Linear(in_dim, hidden_dim),
+        nn.Linear(in_dim, hidden_dim, bias=False),
         nn.BatchNorm1d(hidden_dim),
         nn.ReLU(inplace=True),
         nn.Linear(hidden_dim, out_dim),

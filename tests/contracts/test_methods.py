@@ -1,0 +1,157 @@
+"""What every self-supervised method in the table must do."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+
+import pytest
+import torch
+
+import ssrl_ecg.methods
+from ssrl_ecg.methods import METHODS, Method, ViewBatch
+from ssrl_ecg.models import Classifier, CNNConfig, ECGEncoder1DCNN, LinearHead, LinearHeadConfig
+
+
+def build(name: str, seed: int = 0) -> Method:
+    torch.manual_seed(seed)
+    kind = METHODS[name]
+    return kind(ECGEncoder1DCNN(CNNConfig(width=2)), kind.Config(hidden_dim=16, projection_dim=8)).train()
+
+
+def make_batch(size: int, n_views: int = 2) -> ViewBatch:
+    generator = torch.Generator().manual_seed(1)
+    views = tuple(torch.randn(size, 12, 64, generator=generator) for _ in range(n_views))
+    return ViewBatch(views=views, rows=torch.arange(size), patients=torch.arange(size) // 2)
+
+
+@pytest.fixture(params=METHODS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def method(name):
+    return build(name)
+
+
+def train(method: Method, steps: int, batch: ViewBatch) -> list[float]:
+    optimiser = torch.optim.SGD(method.trainable_parameters(), lr=0.05)
+    method.begin(10)
+    losses = []
+    for step in range(steps):
+        loss = method.loss(batch, torch.Generator().manual_seed(step))
+        optimiser.zero_grad()
+        loss.value.backward()
+        optimiser.step()
+        method.after_step((step + 1) / 10)
+        losses.append(loss.value.item())
+    return losses
+
+
+def test_table_is_complete_and_sorted():
+    found = set()
+    for module in pkgutil.iter_modules(ssrl_ecg.methods.__path__, "ssrl_ecg.methods."):
+        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(kind, Method) and not inspect.isabstract(kind):
+                found.add(kind)
+    assert set(METHODS.values()) == found
+    assert list(METHODS) == sorted(METHODS)
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_finite_scalar_loss_and_detached_logs_at_a_batch_of_two_and_an_odd_one(method, size, generator):
+    loss = method.loss(make_batch(size, method.n_views), generator)
+    assert loss.value.shape == ()
+    assert torch.isfinite(loss.value)
+    assert all(value.shape == () and not value.requires_grad and torch.isfinite(value) for value in loss.logs.values())
+
+
+def test_a_gradient_reaches_every_trainable_parameter(method, generator):
+    method.loss(make_batch(8), generator).value.backward()
+    trainable = {id(p) for p in method.trainable_parameters()}
+    assert {id(p) for p in method.encoder.parameters()} <= trainable
+    for parameter_name, parameter in method.named_parameters():
+        reached = parameter.grad is not None and bool(parameter.grad.isfinite().all())
+        assert reached == (id(parameter) in trainable), parameter_name
+    assert all(p.grad.abs().sum() > 0 for p in method.encoder.parameters())
+
+
+def test_input_is_untouched(method, generator):
+    batch = make_batch(4)
+    before = [view.clone() for view in batch.views]
+    method.loss(batch, generator).value.backward()
+    assert all(torch.equal(view, old) for view, old in zip(batch.views, before, strict=True))
+
+
+def test_same_seed_replays(name):
+    first, second = build(name), build(name)
+    assert train(first, 3, make_batch(6)) == train(second, 3, make_batch(6))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+def test_no_draw_from_the_global_generator(method, generator):
+    before = torch.get_rng_state()
+    method.loss(make_batch(4), generator)
+    method.after_step(0.5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_state_round_trip_continues_exactly(name):
+    method, copy = build(name), build(name, seed=1)
+    train(method, 2, make_batch(6))
+    copy.load_state_dict(method.state_dict())
+    assert train(copy, 2, make_batch(6)) == train(method, 2, make_batch(6))
+
+
+def test_training_lowers_the_loss(method):
+    losses = train(method, 10, make_batch(8))
+    assert losses[-1] < losses[0]
+
+
+def test_what_no_gradient_moves_moves_only_after_the_step(method, generator):
+    fixed = {key: p.clone() for key, p in method.named_parameters() if not p.requires_grad}
+    method.loss(make_batch(8), generator).value.backward()
+    with torch.no_grad():
+        for parameter in method.trainable_parameters():
+            parameter.add_(1)  # a step that moves everything, also where the gradient happens to vanish
+    parameters = dict(method.named_parameters())
+    assert all(torch.equal(parameters[key], value) for key, value in fixed.items())
+    method.after_step(0.1)
+    assert all(not torch.equal(parameters[key], value) for key, value in fixed.items())
+
+
+def test_runs_under_bfloat16_autocast(method, generator):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = method.loss(make_batch(4), generator)
+    loss.value.backward()
+    assert loss.value.dtype == torch.float32
+    assert torch.isfinite(loss.value)
+
+
+def test_patients_and_rows_do_not_change_the_loss(name, generator):
+    batch = make_batch(6)
+    anonymous = ViewBatch(views=batch.views, rows=batch.rows.flip(0))
+    assert torch.equal(build(name).loss(batch, generator).value, build(name).loss(anonymous, generator).value)
+
+
+def test_config_round_trip(method):
+    assert type(method).Config.from_dict(json.loads(json.dumps(method.config.to_dict()))) == method.config
+
+
+def test_its_encoder_loads_into_a_classifier(method):
+    encoder = ECGEncoder1DCNN(CNNConfig.from_dict(method.encoder.config.to_dict()))
+    encoder.load_state_dict(method.encoder.state_dict())
+    head = LinearHead(LinearHeadConfig(), feature_dim=encoder.feature_dim, n_outputs=5)
+    assert Classifier(encoder, head)(make_batch(3).views[0]).shape == (3, 5)
+
+
+def test_impossible_progress_is_refused(method):
+    with pytest.raises(ValueError, match="at least one step"):
+        method.begin(0)
+    with pytest.raises(ValueError, match="progress"):
+        method.after_step(1.5)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.losses import nt_xent
+from ssrl_ecg.methods import SimCLR, SimCLRConfig, ViewBatch
+from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
+
+
+@pytest.fixture
+def method():
+    return SimCLR(ECGEncoder1DCNN(CNNConfig(width=2)), SimCLRConfig(hidden_dim=16, projection_dim=8, temperature=0.3))
+
+
+def test_published_head():
+    head = SimCLR(ECGEncoder1DCNN(CNNConfig()), SimCLRConfig()).projector
+    shapes = [tuple(layer.weight.shape) for layer in head if isinstance(layer, torch.nn.Linear)]
+    assert shapes == [(2048, 256), (128, 2048)]
+
+
+def test_loss_is_nt_xent_of_the_projected_views(method, generator):
+    method.eval()  # running statistics: the views may be encoded apart
+    a, b = torch.randn(5, 12, 64), torch.randn(5, 12, 64)
+    loss = method.loss(ViewBatch(views=(a, b), rows=torch.arange(5)), generator)
+    z_a, z_b = (method.projector(method.encoder(view)) for view in (a, b))
+    torch.testing.assert_close(loss.value, nt_xent(z_a, z_b, 0.3))
+    torch.testing.assert_close(loss.logs["alignment"], torch.cosine_similarity(z_a, z_b).mean().detach())
+
+
+def test_a_third_view_is_refused(method, generator):
+    view = torch.randn(2, 12, 64)
+    with pytest.raises(ValueError, match="unpack"):
+        method.loss(ViewBatch(views=(view, view, view), rows=torch.arange(2)), generator)
+
+
+@pytest.mark.parametrize("values", [{"temperature": 0.0}, {"hidden_dim": 0}, {"projection_dim": 1.5}])
+def test_settings_out_of_range_are_refused(values):
+    with pytest.raises(InputError, match=next(iter(values))):
+        SimCLRConfig(**values)
