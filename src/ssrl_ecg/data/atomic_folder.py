@@ -17,9 +17,9 @@ _MOVE_ATTEMPTS = 10
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder to write in; it takes the place of ``folder`` if the block ends well.
 
-    It lies beside ``folder``, so that moving it is a rename. If the block raises, it is deleted and what was at ``folder``
-    stays. What a killed process of this machine left is deleted by the next call. Processes that replace the same folder at
-    the same time do not disturb each other: the last to finish stays.
+    It lies beside ``folder``, so that moving it is a rename. If the block raises, it is deleted and what was at
+    ``folder`` stays. What a killed process of this machine left is deleted by the next call. Processes that replace
+    the same folder at the same time do not disturb each other: the last to finish stays.
 
     Args:
         folder: the final place; a folder already there is deleted once the new one is in place.

@@ -87,5 +87,5 @@ class Labels:
 
     @property
     def empty_classes(self) -> tuple[str, ...]:
-        """Classes without a single positive among the known records: kept as columns, but nothing can be said of them."""
+        """Classes without a positive among the known records: kept as columns, but nothing can be said of them."""
         return tuple(name for name, count in self.counts().items() if count == 0)

@@ -1,8 +1,8 @@
 """PTB-XL (Wagner et al., Scientific Data 2020) in its published layout, versions 1.0.1 to 1.0.3.
 
 Label sets follow Strodthoff et al. (IEEE JBHI 2021, "Deep Learning for ECG Analysis"): a statement counts whatever its
-likelihood, 0 included, and the code is mapped by ``scp_statements.csv``. One difference: records on which none of a set's
-classes was found stay in (a row of zeros, known), where the benchmark leaves them out.
+likelihood, 0 included, and the code is mapped by ``scp_statements.csv``. One difference: records on which none of a
+set's classes was found stay in (a row of zeros, known), where the benchmark leaves them out.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ _MAX_CODES_LENGTH = 10_000
 class PTBXL(Source):
     """PTB-XL at 100 or 500 Hz.
 
-    Label sets: ``super`` (5 diagnostic superclasses), ``sub`` (23 subclasses), ``diag`` (44 diagnostic statements), ``form``
-    (19), ``rhythm`` (12), ``all`` (71): multilabel, classes sorted by name except ``super``. ``norm``: binary, whether NORM is
-    among the superclasses, known where there is a superclass. ``super-single``: the superclass of the records that have exactly
-    one; the others are not known. A record without a single statement is not known in any set.
+    Label sets: ``super`` (5 diagnostic superclasses), ``sub`` (23 subclasses), ``diag`` (44 diagnostic statements),
+    ``form`` (19), ``rhythm`` (12), ``all`` (71): multilabel, classes sorted by name except ``super``. ``norm``:
+    binary, whether NORM is among the superclasses, known where there is a superclass. ``super-single``: the superclass
+    of the records that have exactly one; the others are not known. A record without a single statement is not known in
+    any set.
 
     Args:
         root: the folder with ``ptbxl_database.csv``, ``scp_statements.csv``, ``records100`` and/or ``records500``.
@@ -96,10 +97,7 @@ class PTBXL(Source):
         path = record.path
         if not path or path.startswith(("/", "\\")) or ".." in path.replace("\\", "/").split("/"):
             raise InputError("not a path inside the data folder", field=self._path_column, found=path or "nothing")
-        file = os.path.join(self.root, path)
-        if not os.path.exists(f"{file}.hea"):
-            raise InputError(f"record is not in {self._records_folder}", file=f"{file}.hea")
-        return read_wfdb(file)
+        return read_wfdb(f"{self.root}/{path}")
 
     def label_sets(self, records: pd.DataFrame) -> dict[str, Labels]:
         """Return the eight label sets of these rows; a class keeps its column when none of the rows has it.
@@ -114,9 +112,11 @@ class PTBXL(Source):
         tables = [self.root / TABLE, self.root / STATEMENTS]
         for table in tables:
             _require_file(table)
-        folder = self.root / self._records_folder
-        files = [os.path.join(base, name) for base, _, names in os.walk(folder) for name in names]
-        return fingerprint_files(self.root, tables, (os.path.relpath(file, self.root) for file in files))
+        n_root = len(f"{self.root}/")
+        walk = os.walk(self.root / self._records_folder)
+        return fingerprint_files(
+            self.root, tables, [f"{folder[n_root:]}/{name}" for folder, _, names in walk for name in names]
+        )
 
 
 def load_ptbxl_metadata(root: str | Path) -> pd.DataFrame:
@@ -127,14 +127,15 @@ def load_ptbxl_metadata(root: str | Path) -> pd.DataFrame:
 
     Returns:
         One row per record, indexed by ``ecg_id``, in the file's order; ``patient_id`` as text without a decimal point,
-        ``strat_fold`` as int, ``scp_codes`` as dict code -> likelihood in percent, the other columns as pandas reads them.
+        ``strat_fold`` as int, ``scp_codes`` as dict code -> likelihood in percent, the other columns as pandas reads
+        them.
 
     Raises:
-        InputError: the file is missing or unreadable, lacks a column, repeats an ``ecg_id``, or holds a value that is none.
+        InputError: the file is missing or unreadable, lacks a column, repeats an ``ecg_id``, or holds a value that is
+            none.
     """
     table = _read_table(Path(root)).set_index("ecg_id")
-    table["scp_codes"] = [dict(_parse_codes(text)) for text in table["scp_codes"]]
-    return table
+    return table.assign(scp_codes=table["scp_codes"].map(lambda text: dict(_parse_codes(text))))
 
 
 def make_default_splits(metadata: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
@@ -179,8 +180,8 @@ def sample_labelled_indices(
 class PTBXLRecordDataset:
     """PTB-XL read record by record from its files, as a map-style dataset for ``torch.utils.data.DataLoader``.
 
-    Handy to look at single records; training reads from a store, which is some hundred times faster. (No torch base class: a
-    ``DataLoader`` needs none, and naming the datasets must not load torch.)
+    Handy to look at single records; training reads from a store, which is some hundred times faster. (No torch base
+    class: a ``DataLoader`` needs none, and naming the datasets must not load torch.)
 
     Args:
         root: PTB-XL's folder.
@@ -276,15 +277,16 @@ def _read_statements(root: Path) -> pd.DataFrame:
 def _parse_codes(text: object) -> tuple[tuple[str, float], ...]:
     """Return the (code, likelihood) pairs of a cell such as ``{'NORM': 100.0, 'SR': 0.0}``."""
     try:
-        codes = ast.literal_eval(text) if isinstance(text, str) and len(text) <= _MAX_CODES_LENGTH else None
-        return tuple((str(code), float(likelihood)) for code, likelihood in codes.items())
+        if not isinstance(text, str) or len(text) > _MAX_CODES_LENGTH:
+            raise TypeError
+        return tuple((str(code), float(likelihood)) for code, likelihood in ast.literal_eval(text).items())
     except (AttributeError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
         raise InputError("codes are not a dictionary", file=TABLE, field="scp_codes", found=str(text)[:80]) from None
 
 
 def _label_sets(codes: list[tuple[tuple[str, float], ...]], statements: pd.DataFrame) -> dict[str, Labels]:
     has_code = _code_matrix(codes, tuple(statements.index))
-    is_annotated = has_code.any(axis=1)
+    is_annotated = np.array([bool(pairs) for pairs in codes])
     diagnostic = (statements["diagnostic"] == 1).to_numpy()
     mappings = {
         "super": statements["diagnostic_class"].where(diagnostic),

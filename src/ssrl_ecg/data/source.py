@@ -74,7 +74,10 @@ class Source(ABC):
 
     @abstractmethod
     def records(self) -> pd.DataFrame:
-        """Return one row per record: ``record_id`` str, ``patient_id`` str, ``fold`` int or -1, ``path`` str, then own columns.
+        """Return one row per record.
+
+        Columns: ``record_id`` str, unique; ``patient_id`` str; ``fold`` int, -1 where there is none; ``path`` str; then
+        the source's own.
 
         Raises:
             InputError: the table is missing, unreadable, or lacks a column.
@@ -111,7 +114,7 @@ def fingerprint_files(root: Path, tables: Iterable[Path], files: Iterable[str]) 
         digest.update(table.read_bytes())
     for name in sorted(files):
         try:
-            status = os.stat(os.path.join(root, name))
+            status = os.stat(f"{root}/{name}")
             state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:
             state = "absent"

@@ -1,4 +1,4 @@
-"""The on-disk form everything trains from: int16 microvolts (record, lead, time), memory-mapped, beside a table and facts.
+"""The on-disk form everything trains from: int16 microvolts (record, lead, time), memory-mapped, beside a table.
 
 A store is a folder::
 
@@ -113,8 +113,9 @@ class RecordStore:
     Attributes:
         path: its folder.
         facts: what ``facts.json`` says.
-        records: one row per record, in the order of the signals; ``record_id``, ``patient_id`` and ``path`` are text, ``fold``
-            is an int (-1: none), ``flat_leads`` and ``clipped_samples`` count, the other columns are the source's.
+        records: one row per record, in the order of the signals; ``record_id``, ``patient_id`` and ``path`` are text,
+            ``fold`` is an int (-1: none), ``flat_leads`` and ``clipped_samples`` count, the other columns are the
+            source's.
         signals_uv: (record, lead, time) int16 memory map in microvolts.
     """
 
@@ -221,11 +222,12 @@ class _Quality(NamedTuple):
 def build_store(source: Source, path: str | Path, *, progress: bool = False) -> BuildResult:
     """Read every record of a source once into a store, unless an up-to-date one is already there.
 
-    A record that cannot be read, or has another rate, length or set of leads, or holds a NaN or infinite sample, is listed in
-    ``rejected.csv`` and left out. Values beyond +-``CLIP_UV`` are clipped and counted. A flat lead is counted and kept.
+    A record that cannot be read, or has another rate, length or set of leads, or holds a NaN or infinite sample, is
+    listed in ``rejected.csv`` and left out. Values beyond +-``CLIP_UV`` are clipped and counted. A flat lead is
+    counted and kept.
 
-    The old store stays in place until the new one is complete; a build that fails, or is interrupted, leaves nothing behind.
-    Builds that run at the same time do not disturb each other: the last to finish stays.
+    The old store stays in place until the new one is complete; a build that fails, or is interrupted, leaves nothing
+    behind. Builds that run at the same time do not disturb each other: the last to finish stays.
 
     Args:
         source: where the records come from.
@@ -233,8 +235,8 @@ def build_store(source: Source, path: str | Path, *, progress: bool = False) -> 
         progress: whether to show a bar.
 
     Raises:
-        InputError: the source's tables cannot be used, no record can be used, ``path`` holds something other than a store, or
-            the disk is full.
+        InputError: the source's tables cannot be used, no record can be used, ``path`` holds something other than a
+            store, or the disk is full.
     """
     folder = Path(path)
     fingerprint = source.fingerprint()
@@ -322,13 +324,15 @@ def _npy_header(n_records: int, layout: Layout) -> bytes:
     """Return the head of ``signals.npy``; NumPy pads it so that its length does not depend on ``n_records``."""
     buffer = io.BytesIO()
     shape = (n_records, len(LEADS), layout.n_samples)
-    np.lib.format.write_array_header_1_0(buffer, {"descr": "<i2", "fortran_order": False, "shape": shape})
+    description = {"descr": "<i2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, description)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 
 def _to_microvolts(recording: SignalFile, layout: Layout) -> tuple[NDArray[np.int16], _Quality]:
-    """Return (lead, time) int16 in uV, leads in canonical order, or raise InputError with the reason for rejecting it."""
-    signal_uv = np.rint(_fitted_to(recording, layout) * _UV_PER_MV)
+    """Return (lead, time) int16 in uV, leads in canonical order, or raise InputError: why the record is rejected."""
+    signal_uv = _fitted_to(recording, layout) * _UV_PER_MV
+    np.rint(signal_uv, out=signal_uv)
     low, high = signal_uv.min(axis=1), signal_uv.max(axis=1)
     is_finite = np.isfinite(low) & np.isfinite(high)  # a NaN anywhere in a lead makes both NaN
     if not is_finite.all():

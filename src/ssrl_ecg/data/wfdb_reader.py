@@ -1,12 +1,14 @@
 """Read WFDB records: format 16 by ourselves, some 25 times faster than the reference reader; the rest through it.
 
-The format is described in the WFDB Applications Guide, ``header(5)`` and ``signal(5)`` (Moody, PhysioNet). Format 16 holds
-all signals interleaved as little-endian 16-bit two's complement integers; -32768 marks an invalid sample.
+The format is described in the WFDB Applications Guide, ``header(5)`` and ``signal(5)`` (Moody, PhysioNet). Format 16
+holds all signals interleaved as little-endian 16-bit two's complement integers; -32768 marks an invalid sample.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,66 +22,61 @@ from ssrl_ecg.errors import InputError
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_VALUES = 1 << 27
-"""Most samples, all leads together, that one record may hold: 1 GB while they are scaled in float64."""
+"""Most samples, all leads together, that one record may hold: 1 GB where they are scaled in float64."""
+
+_INVALID = -32768
+_MILLIVOLT_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
 
 _DEFAULT_RATE_HZ = 250.0
 _DEFAULT_GAIN = 200.0
-_INVALID = -32768
-_MILLIVOLT_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
+_DEFAULT_FIELDS = ("", "", "0", "12", "0", "0", "0", "0", "")
+"""Fields of a signal line that ends early: file, format, gain, ADC resolution and zero, initial value, checksum, block
+size, description."""
 
 _RATE = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?:/\S*)?")
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
 _GAIN = re.compile(r"(-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?:\((-?\d+)\))?(?:/(\S+))?")
 
 
+@dataclass(frozen=True)
+class _Header:
+    """A header file: from ``files`` on, one field of every signal line; all empty for a record of several segments."""
+
+    sampling_rate_hz: float
+    n_samples: int | None
+    files: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    gains: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()
+    checksums: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+
+
 class _Format(NamedTuple):
-    """A signal line's second field: how its samples lie in the file."""
+    """How a signal's samples lie in its file; plain means one sample per frame, not skewed."""
 
     number: int
     is_plain: bool
     byte_offset: int
 
 
-class _Gain(NamedTuple):
-    """A signal line's third field: ADC units per physical unit, the ADC value of 0 (None: as another field says), the unit."""
+class _Scaling(NamedTuple):
+    """``mV = (sample - baseline) / gain * millivolt_per_unit``: (lead, 1) arrays, the last None where all are 1.
 
-    gain: float
-    baseline: int | None
-    unit: str
+    They are float32 where that changes nothing: the quotient of two float32 numbers, rounded to float32, is the same
+    whether or not it is rounded to float64 before, which has more than twice the bits.
+    """
 
-
-class _Signal(NamedTuple):
-    """One signal line: ``mV = (sample - baseline) / gain * millivolt_per_unit``."""
-
-    file: str
-    format: _Format
-    gain: float
-    baseline: int
-    unit: str
-    checksum: int
-    lead: str
-
-
-@dataclass(frozen=True)
-class _Header:
-    """A header file. ``n_samples`` None: as many as the file holds. ``signals`` is empty for a record of several segments."""
-
-    sampling_rate_hz: float
-    n_samples: int | None
-    signals: tuple[_Signal, ...]
-
-    @property
-    def is_format_16(self) -> bool:
-        """Whether all signals are format 16 in one file, one sample per frame, not skewed."""
-        layouts = {(signal.file, signal.format) for signal in self.signals}
-        return len(layouts) == 1 and self.signals[0].format[:2] == (16, True)
+    baseline: NDArray[Any]
+    gain: NDArray[Any]
+    millivolt_per_unit: NDArray[np.float64] | None
 
 
 def read_wfdb(path: str | Path) -> SignalFile:
     """Read a WFDB record.
 
-    Samples the file marks invalid become NaN. Checksums in the header of a format-16 record are verified; a header in which
-    all of them are 0 counts as having none.
+    Samples the file marks invalid become NaN. Checksums in the header of a format-16 record are verified; a header in
+    which all of them are 0 counts as having none.
 
     Args:
         path: the record, with or without ``.hea``.
@@ -88,150 +85,175 @@ def read_wfdb(path: str | Path) -> SignalFile:
         (lead, time) in mV, leads in the file's order and spelling; what ``wfdb.rdrecord`` gives, rounded to float32.
 
     Raises:
-        InputError: the header or the signals are missing, unreadable, shorter than the header says, damaged (checksum), not a
-            voltage, or more than ``MAX_VALUES``.
+        InputError: the header or the signals are missing, unreadable, shorter than the header says, damaged
+            (checksum), not a voltage, or more than ``MAX_VALUES``.
     """
-    header_path = Path(f"{str(path).removesuffix('.hea')}.hea")
-    header = _parse_header(_header_text(header_path), header_path)
-    if not header.is_format_16:
-        return _read_by_wfdb(header_path)
-    signal_mv = _read_format_16(header, header_path)
-    return SignalFile(signal_mv, header.sampling_rate_hz, tuple(signal.lead for signal in header.signals))
-
-
-def _header_text(path: Path) -> str:
+    record = os.fspath(path).removesuffix(".hea")
     try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_HEADER_BYTES + 1)
+        header = _parse_header(_header_text(f"{record}.hea"))
+        layout = _common_format(header)
+        if layout is None:
+            return _read_by_wfdb(record)
+        samples = _read_samples(os.path.join(os.path.dirname(record), header.files[0]), header, layout.byte_offset)
+        _verify_checksums(samples, header)
+        signal_mv = _to_millivolts(samples, _scaling(header.gains, header.zeros))
+    except InputError as error:
+        found, expected, field = error.found, error.expected, error.field
+        raise InputError(error.what, file=f"{record}.hea", field=field, expected=expected, found=found) from error
+    return SignalFile(signal_mv, header.sampling_rate_hz, header.leads)
+
+
+def _header_text(path: str) -> str:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_HEADER_BYTES:
+                raise InputError("record header is too long", expected=f"at most {MAX_HEADER_BYTES} bytes", found=size)
+            return file.read(size).decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        raise InputError("record header is missing") from None
     except OSError as error:
-        raise InputError(f"record header cannot be read: {error.strerror}", file=path) from error
-    if len(content) > MAX_HEADER_BYTES:
-        raise InputError("record header is too long", file=path, expected=f"at most {MAX_HEADER_BYTES} bytes")
-    return content.decode("utf-8", errors="replace")
+        raise InputError(f"record header cannot be read: {error.strerror}") from error
 
 
-def _parse_header(text: str, path: Path) -> _Header:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+def _parse_header(text: str) -> _Header:
+    lines = [line for line in text.splitlines() if line and not line.isspace() and line[0] != "#"]
     fields = lines[0].split() if lines else []
     rate = _RATE.fullmatch(fields[2]) if len(fields) > 2 else None
-    if len(fields) < 2 or not _is_number(fields[1]) or (len(fields) > 2 and rate is None):
-        raise _unreadable(path, "record line", lines[0] if lines else "nothing")
+    if len(fields) < 2 or not _is_count(fields[1]) or (len(fields) > 2 and rate is None):
+        raise _unreadable("record line", lines[0] if lines else "nothing")
     n_signals = int(fields[1])
-    n_samples = int(fields[3]) if len(fields) > 3 and _is_number(fields[3]) else 0
+    n_samples = int(fields[3]) if len(fields) > 3 and _is_count(fields[3]) else 0
     rate_hz = float(rate[1]) if rate else _DEFAULT_RATE_HZ
     if n_signals < 1 or rate_hz <= 0:
-        raise InputError("record header describes no signal", file=path, found=lines[0][:80])
+        raise InputError("record header describes no signal", field="record line", found=lines[0][:80])
     if n_signals * max(n_samples, 1) > MAX_VALUES:
-        raise InputError("record is too large", file=path, expected=f"at most {MAX_VALUES} values", found=lines[0][:80])
-    for name in (line.split(maxsplit=1)[0] for line in lines[1:]):
-        if "/" in name or "\\" in name:
-            raise InputError("a record's files must lie beside its header", file=path, found=name)
+        raise InputError("record is too large", expected=f"at most {MAX_VALUES} values", found=lines[0][:80])
     if "/" in fields[0]:
-        return _Header(rate_hz, n_samples or None, ())
+        _refuse_other_folders(line.split(maxsplit=1)[0] for line in lines[1:])
+        return _Header(rate_hz, n_samples or None)
     if len(lines) <= n_signals:
-        raise InputError("record header lacks signal lines", file=path, expected=n_signals, found=len(lines) - 1)
-    signals = tuple(_parse_signal(line, path) for line in lines[1 : n_signals + 1])
-    return _Header(rate_hz, n_samples or None, signals)
+        raise InputError("record header lacks signal lines", expected=n_signals, found=len(lines) - 1)
+    return _Header(rate_hz, n_samples or None, *_signal_columns(lines[1 : n_signals + 1]))
 
 
-def _parse_signal(line: str, path: Path) -> _Signal:
-    fields = line.split(maxsplit=8)
-    try:
-        layout = _parse_format(fields[1])
-        gain, baseline, unit = _parse_gain(fields[2] if len(fields) > 2 else "0")
-        zero = int(fields[4]) if len(fields) > 4 else 0
-        checksum = int(fields[6]) if len(fields) > 6 else 0
-    except (IndexError, TypeError, ValueError):
-        raise _unreadable(path, "signal line", line) from None
-    lead = fields[8].strip() if len(fields) > 8 else ""
-    return _Signal(fields[0], layout, gain, zero if baseline is None else baseline, unit, checksum, lead)
+def _signal_columns(lines: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Return files, formats, gains, zeros, checksums and descriptions of the signal lines."""
+    rows = [line.split(maxsplit=8) for line in lines]
+    for row in rows:
+        if len(row) < len(_DEFAULT_FIELDS):
+            row.extend(_DEFAULT_FIELDS[len(row) :])
+    files, formats, gains, _, zeros, _, checksums, _, leads = zip(*rows, strict=True)
+    _refuse_other_folders(files)
+    return files, formats, gains, zeros, checksums, tuple(lead.strip() for lead in leads)
 
 
-@lru_cache(maxsize=1024)
+def _refuse_other_folders(names: Iterable[str]) -> None:
+    for name in set(names):
+        if "/" in name or "\\" in name:
+            raise InputError("a record's files must lie beside its header", found=name)
+
+
+def _is_count(field: str) -> bool:
+    return field.isascii() and field.isdecimal() and len(field) < 20
+
+
+def _unreadable(field: str, found: str) -> InputError:
+    return InputError("unreadable record header", field=field, found=found[:80])
+
+
+def _common_format(header: _Header) -> _Format | None:
+    """Return the format if all signals lie in one file as plain format 16, else None."""
+    if len(set(header.files)) != 1 or len(set(header.formats)) != 1:
+        return None
+    layout = _parse_format(header.formats[0])
+    return layout if layout.number == 16 and layout.is_plain else None
+
+
+@lru_cache(maxsize=256)
 def _parse_format(field: str) -> _Format:
     match = _FORMAT.fullmatch(field)
     if match is None:
-        raise ValueError(field)
+        raise _unreadable("format", field)
     number, per_frame, skew, offset = (int(group) if group else None for group in match.groups())
     return _Format(number or 0, per_frame in (None, 1) and not skew, offset or 0)
 
 
-@lru_cache(maxsize=1024)
-def _parse_gain(field: str) -> _Gain:
-    match = _GAIN.fullmatch(field)
-    if match is None:
-        raise ValueError(field)
-    gain, baseline, unit = match.groups()
-    return _Gain(float(gain) or _DEFAULT_GAIN, int(baseline) if baseline else None, unit or "mV")
-
-
-def _is_number(field: str) -> bool:
-    return field.isascii() and field.isdecimal() and len(field) < 20
-
-
-def _unreadable(path: Path, field: str, found: str) -> InputError:
-    return InputError("unreadable record header", file=path, field=field, found=found[:80])
-
-
-def _millivolt_per_unit(unit: str, path: Path) -> float:
+@lru_cache(maxsize=256)
+def _scaling(gains: tuple[str, ...], zeros: tuple[str, ...]) -> _Scaling:
+    """Parse the gain fields, such as ``1000.0(0)/mV``; a baseline that is not in them is the ADC zero."""
+    parsed = [_GAIN.fullmatch(field) for field in gains]
     try:
-        return _MILLIVOLT_PER_UNIT[unit.lower()]
-    except KeyError:
-        raise InputError(
-            "signal is not a voltage", file=path, field="unit", expected="mV, uV or V", found=unit
-        ) from None
+        gain = np.array([[float(match[1]) or _DEFAULT_GAIN] for match in parsed if match])
+        baseline = np.array([[int(match[2] or zero)] for match, zero in zip(parsed, zeros, strict=True) if match])
+    except ValueError:
+        raise _unreadable("ADC zero", ", ".join(zeros)) from None
+    if len(gain) < len(gains) or not np.isfinite(gain).all():
+        raise _unreadable("gain", ", ".join(gains))
+    per_unit = np.array([[_millivolt_per_unit(match[3] or "mV")] for match in parsed if match])
+    is_millivolt = bool((per_unit == 1).all())
+    is_exact = is_millivolt and (gain.astype(np.float32) == gain).all() and np.abs(baseline).max() < 1 << 23
+    dtype = np.float32 if is_exact else np.float64
+    return _Scaling(baseline.astype(dtype), gain.astype(dtype), None if is_millivolt else per_unit)
 
 
-def _read_format_16(header: _Header, path: Path) -> NDArray[np.float32]:
-    signals = header.signals
-    samples = _read_int16(header, path.with_name(signals[0].file))
-    _verify_checksums(samples, signals, path)
-    baseline = np.array([[signal.baseline] for signal in signals], dtype=np.float64)
-    gain = np.array([[signal.gain] for signal in signals])
-    signal_mv: NDArray[np.float64] = (samples - baseline) / gain
-    units = {signal.unit for signal in signals}
-    if units != {"mV"}:
-        signal_mv *= np.array([[_millivolt_per_unit(signal.unit, path)] for signal in signals])
-    if samples.min() == _INVALID:
-        signal_mv[samples == _INVALID] = np.nan
-    return signal_mv.astype(np.float32)
+def _millivolt_per_unit(unit: str) -> float:
+    if unit.lower() not in _MILLIVOLT_PER_UNIT:
+        raise InputError("signal is not a voltage", field="unit", expected="mV, uV or V", found=unit)
+    return _MILLIVOLT_PER_UNIT[unit.lower()]
 
 
-def _read_int16(header: _Header, path: Path) -> NDArray[np.int16]:
+def _read_samples(path: str, header: _Header, byte_offset: int) -> NDArray[np.int16]:
     """Return (lead, time) int16; the file's size is compared with the header before anything is read."""
-    n_signals, offset = len(header.signals), header.signals[0].format.byte_offset
+    n_leads = len(header.leads)
     try:
-        available = max(path.stat().st_size - offset, 0) // (2 * n_signals)
-        n_samples = available if header.n_samples is None else header.n_samples
-        if available < n_samples or n_samples == 0:
-            found = f"{available} samples per lead"
-            raise InputError("signal file is short", file=path, expected=header.n_samples or "samples", found=found)
-        if n_samples * n_signals > MAX_VALUES:
-            raise InputError("signal file is too large", file=path, expected=f"at most {MAX_VALUES} values")
-        frames = np.fromfile(path, dtype="<i2", count=n_samples * n_signals, offset=offset)
+        with open(path, "rb", buffering=0) as file:
+            available = max(os.fstat(file.fileno()).st_size - byte_offset, 0) // (2 * n_leads)
+            n_samples = available if header.n_samples is None else header.n_samples
+            if available < n_samples or n_samples == 0:
+                found = f"{available} samples per lead"
+                raise InputError("signal file is short", expected=header.n_samples or "samples", found=found)
+            if n_samples * n_leads > MAX_VALUES:
+                raise InputError("signal file is too large", expected=f"at most {MAX_VALUES} values")
+            file.seek(byte_offset)
+            content = file.read(2 * n_leads * n_samples)
     except OSError as error:
-        raise InputError(f"signal file cannot be read: {error.strerror}", file=path) from error
-    return np.ascontiguousarray(frames.reshape(n_samples, n_signals).T)
+        name = os.path.basename(path)
+        raise InputError(f"signal file {name} cannot be read: {error.strerror}") from error
+    return np.ascontiguousarray(np.frombuffer(content, dtype="<i2").reshape(n_samples, n_leads).T)
 
 
-def _verify_checksums(samples: NDArray[np.int16], signals: tuple[_Signal, ...], path: Path) -> None:
-    """Compare each lead's sum modulo 65536 with its header line (which may spell it as a signed or unsigned number)."""
-    expected = np.array([signal.checksum for signal in signals])
-    if not expected.any():
-        return
-    damaged = (samples.sum(axis=1, dtype=np.int64) - expected) % 65536 != 0
-    if damaged.any():
-        leads = ", ".join(signal.lead for signal, is_damaged in zip(signals, damaged, strict=True) if is_damaged)
-        raise InputError("signal file is damaged: its checksum differs from the header's", file=path, found=leads)
+def _verify_checksums(samples: NDArray[np.int16], header: _Header) -> None:
+    """Compare each lead's sum modulo 65536 with its header field, which may be written signed or unsigned."""
+    try:
+        expected = np.array([int(field) for field in header.checksums])
+    except ValueError:
+        raise _unreadable("checksum", ", ".join(header.checksums)) from None
+    differs = (samples.sum(axis=1, dtype=np.int16) - expected) & 0xFFFF
+    if differs.any() and expected.any():
+        leads = ", ".join(lead for lead, differ in zip(header.leads, differs, strict=True) if differ)
+        raise InputError("signal file is damaged: its checksum differs from the header's", found=f"lead {leads}")
 
 
-def _read_by_wfdb(path: Path) -> SignalFile:
+def _to_millivolts(samples: NDArray[np.int16], scaling: _Scaling) -> NDArray[np.float32]:
+    scaled: NDArray[Any] = samples.astype(scaling.baseline.dtype)
+    scaled -= scaling.baseline
+    scaled /= scaling.gain
+    if scaling.millivolt_per_unit is not None:
+        scaled *= scaling.millivolt_per_unit
+    if samples.min() == _INVALID:
+        scaled[samples == _INVALID] = np.nan
+    signal_mv: NDArray[np.float32] = scaled.astype(np.float32, copy=False)
+    return signal_mv
+
+
+def _read_by_wfdb(record: str) -> SignalFile:
     import wfdb  # 0.5 s to import, and most records do not need it
 
     try:
-        record: Any = wfdb.rdrecord(str(path.with_suffix("")))
+        read: Any = wfdb.rdrecord(record)
     except Exception as error:  # whatever its parsers stumble over in a damaged file
-        raise InputError(f"record cannot be read: {error}", file=path) from error
-    scale = np.array([_millivolt_per_unit(unit, path) for unit in record.units])
-    signal_mv = (record.p_signal * scale).T.astype(np.float32)
-    return SignalFile(np.ascontiguousarray(signal_mv), float(record.fs), tuple(str(name) for name in record.sig_name))
+        raise InputError(f"record cannot be read: {error}") from error
+    scale = np.array([_millivolt_per_unit(unit) for unit in read.units])
+    signal_mv = np.ascontiguousarray((read.p_signal * scale).T, dtype=np.float32)
+    return SignalFile(signal_mv, float(read.fs), tuple(str(name) for name in read.sig_name))
