@@ -86,7 +86,7 @@ class PTBXL(Source):
             "fold": table["strat_fold"],
             "path": table[self._path_column].fillna("").astype(str),
         }
-        return pd.DataFrame(seam).join(table.drop(columns="patient_id"))
+        return pd.DataFrame(seam).join(table.drop(columns=list(seam), errors="ignore"))
 
     def read(self, record: Record) -> SignalFile:
         """Return one record, leads in the file's order.

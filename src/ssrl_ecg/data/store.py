@@ -14,15 +14,15 @@ It is written under a temporary name beside its place and moved there when compl
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import math
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,10 @@ from tqdm import tqdm
 from ssrl_ecg.data.atomic_folder import replacing_folder
 from ssrl_ecg.data.labels import Labels, Task
 from ssrl_ecg.data.source import Layout, Record, SignalFile, Source
+from ssrl_ecg.data.store_facts import FORMAT_VERSION, Facts
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.leads import LEADS, lead_order
 from ssrl_ecg.signals.resample import resample
-
-FORMAT_VERSION = 1
-"""Raised whenever stores written before must be rebuilt."""
 
 CLIP_UV = 32767
 
@@ -45,68 +43,7 @@ _UV_PER_MV = np.float32(1000)
 _TEXT_COLUMNS = ("record_id", "patient_id", "path")
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What ``facts.json`` says of a store.
-
-    Attributes:
-        format_version: ``FORMAT_VERSION`` of the code that wrote it.
-        source: name of the source.
-        root_name: name of the source's folder, without the folders above it.
-        source_fingerprint: the source's fingerprint when the store was built.
-        sampling_rate_hz: samples per second of every record.
-        leads: lead names along the second axis.
-        n_records: records in the store.
-        n_samples: samples per lead.
-        n_rejected: records of the source that are not in the store.
-        n_clipped_records: records with a value beyond +-``CLIP_UV``.
-        n_clipped_samples: such values, over all leads.
-        n_flat_records: records with at least one lead that never changes.
-        label_sets: name -> {"task", "classes", "n_known", "empty_classes"}.
-    """
-
-    format_version: int
-    source: str
-    root_name: str
-    source_fingerprint: str
-    sampling_rate_hz: float
-    leads: tuple[str, ...]
-    n_records: int
-    n_samples: int
-    n_rejected: int
-    n_clipped_records: int
-    n_clipped_samples: int
-    n_flat_records: int
-    label_sets: dict[str, dict[str, Any]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON writes them."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read ``facts.json`` of a store.
-
-        Raises:
-            InputError: there is no store, or it is damaged, or another version wrote it.
-        """
-        path = folder / "facts.json"
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError("there is no store here; build it first", file=folder) from None
-        except (OSError, ValueError) as error:
-            raise InputError("store is damaged; build it again", file=path) from error
-        version = values.get("format_version") if isinstance(values, dict) else None
-        if version != FORMAT_VERSION:
-            what = "store was written by another version; build it again"
-            raise InputError(what, file=path, field="format_version", expected=FORMAT_VERSION, found=version)
-        if set(values) != {field.name for field in dataclasses.fields(cls)}:
-            raise InputError("store is damaged; build it again", file=path)
-        return cls(**values | {"leads": tuple(values["leads"])})
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RecordStore:
     """A built store, its signals memory-mapped.
 
@@ -138,10 +75,11 @@ class RecordStore:
             records = pd.read_csv(
                 folder / "records.csv", converters=dict.fromkeys(_TEXT_COLUMNS, str), low_memory=False
             )
-        except (OSError, ValueError) as error:
+        except (EOFError, OSError, ValueError) as error:
             raise InputError(f"store is damaged; build it again ({error})", file=folder) from error
         shape = (facts.n_records, len(facts.leads), facts.n_samples)
-        if signals_uv.shape != shape or signals_uv.dtype != np.int16 or len(records) != facts.n_records:
+        is_whole = signals_uv.shape == shape and len(records) == facts.n_records and {*_TEXT_COLUMNS} <= {*records}
+        if not is_whole or signals_uv.dtype != np.int16:
             raise InputError("store is damaged; build it again", file=folder, expected=shape, found=signals_uv.shape)
         return cls(folder, facts, records, signals_uv)
 
@@ -162,11 +100,11 @@ class RecordStore:
             (n, lead, time) float32 in mV, in the order of ``rows``.
 
         Raises:
-            IndexError: a row is negative or beyond the last record.
+            IndexError: a row is not a whole number, negative, or beyond the last record.
         """
-        wanted = np.atleast_1d(np.asarray(rows, dtype=np.int64))
-        if wanted.size and wanted.min() < 0:
-            raise IndexError(f"row {wanted.min()} of a store of {len(self)} records")
+        wanted = np.atleast_1d(np.asarray(rows))
+        if wanted.size and (wanted.dtype.kind not in "iu" or wanted.min() < 0):
+            raise IndexError(f"rows must be whole numbers from 0 to {len(self) - 1}, not {wanted.dtype} {wanted.min()}")
         signal_mv = np.empty((len(wanted), *self.signals_uv.shape[1:]), dtype=np.float32)
         plain = self.signals_uv.view(np.ndarray)  # indexing a memmap object costs microseconds more
         for position in np.argsort(wanted):  # in file order: the disk and the page cache like it
@@ -187,13 +125,13 @@ class RecordStore:
         if name not in self.facts.label_sets:
             known = ", ".join(self.label_set_names) or "none"
             raise InputError("unknown label set", file=self.path, expected=known, found=name)
-        described, path = self.facts.label_sets[name], self.path / "labels" / f"{name}.npz"
+        path = self.path / "labels" / f"{name}.npz"
         try:
+            classes, task = self.facts.label_sets[name]["classes"], cast(Task, self.facts.label_sets[name]["task"])
             with np.load(path, allow_pickle=False) as arrays:
-                values, is_known = arrays["values"], arrays["known"]
-        except (OSError, ValueError, KeyError) as error:
+                labels = Labels(name, tuple(classes), arrays["values"], arrays["known"], task)
+        except (EOFError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise InputError("store is damaged; build it again", file=path) from error
-        labels = Labels(name, tuple(described["classes"]), values, is_known, cast(Task, described["task"]))
         if len(labels) != len(self):
             raise InputError("store is damaged; build it again", file=path, expected=len(self), found=len(labels))
         return labels
@@ -266,11 +204,8 @@ def _up_to_date(source: Source, folder: Path, fingerprint: str) -> RecordStore |
 
 def _refuse_to_replace_strangers(folder: Path) -> None:
     """Replacing a folder deletes it: do that to stores only."""
-    if (
-        folder.exists()
-        and not (folder / "facts.json").is_file()
-        and not (folder.is_dir() and not any(folder.iterdir()))
-    ):
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not is_empty and not (folder / "facts.json").is_file():
         raise InputError("this is not a store and will not be replaced by one", file=folder)
 
 
