@@ -1,0 +1,173 @@
+"""What is compared: every arm gets the same labelled records and validation sets, and returns scores for the same test records."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from ssrl_ecg.augmentations.recipes import Recipe
+from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.splits import Split
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.models.classifier import Classifier
+from ssrl_ecg.models.encoder import Encoder
+from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
+from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
+from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.probe import choose_probe
+
+Family = Literal["method", "supervised", "floor"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one arm says of one split.
+
+    Attributes:
+        validation: float32 (validation record, class), in the split's order.
+        test: float32 (test record, class), in the split's order.
+    """
+
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell's work: learn from these labelled rows, judge on each of these splits.
+
+    Attributes:
+        store: the records.
+        labels: targets of every row.
+        rows: labelled training rows.
+        splits: splits that share these training rows; each has its own validation and test rows.
+        seed: seed of everything the arm draws.
+    """
+
+    store: RecordStore
+    labels: Labels
+    rows: np.ndarray
+    splits: Sequence[Split]
+    seed: int
+
+    @property
+    def validations(self) -> dict[str, np.ndarray]:
+        """Validation rows of each split by the split's number."""
+        return {str(number): split.validation for number, split in enumerate(self.splits)}
+
+
+class Arm(ABC):
+    """One row of the comparison.
+
+    Attributes:
+        name: the row's name in every table.
+        family: whether it is a method, the supervised reference or a floor.
+        gives_logits: whether a sigmoid of its scores is a probability.
+    """
+
+    gives_logits: ClassVar[bool] = True
+    name: str
+    family: Family
+
+    @abstractmethod
+    def run(self, task: Task) -> list[Scores]:
+        """Learn from ``task.rows`` and score the validation and test rows of each split."""
+
+
+def linear_classifier(encoder: Encoder, n_outputs: int) -> Classifier:
+    """Encoder with a fresh linear head."""
+    return Classifier(encoder, LinearHead(LinearHeadConfig(), feature_dim=encoder.feature_dim, n_outputs=n_outputs))
+
+
+@dataclass(frozen=True)
+class TrainedArm(Arm):
+    """A network trained with gradients: from scratch, or from a pretrained encoder.
+
+    Attributes:
+        name: row name.
+        family: "supervised" from scratch, "method" from a pretrained encoder.
+        make_encoder: builds a new encoder for every cell, from the cell's seed; never the same object twice.
+        preprocessing: what the encoder is fed.
+        recipe: augmentations of a training crop.
+        config: training settings; the seed is replaced by the cell's.
+        features: (record, feature) of the frozen encoder for the cell's seed. Given, training starts from the head of the linear probe (Kumar et
+            al., ICLR 2022: a random head distorts pretrained features).
+        compute: precision and devices.
+    """
+
+    name: str
+    family: Family
+    make_encoder: Callable[[int], Encoder]
+    preprocessing: Preprocessing
+    recipe: Recipe
+    config: ClassifyConfig
+    features: Callable[[int], np.ndarray] | None = None
+    compute: Compute | None = None
+
+    def run(self, task: Task) -> list[Scores]:
+        """Train once; for each split take the weights that did best on its validation rows."""
+        result = train_classifier(
+            lambda: self._classifier(task),
+            task.store,
+            task.rows,
+            task.labels,
+            preprocessing=self.preprocessing,
+            recipe=self.recipe,
+            config=replace(self.config, seed=task.seed),
+            validations=task.validations,
+            compute=self.compute,
+            progress=False,
+        )
+        scores = []
+        for number, split in enumerate(task.splits):
+            classifier = result.classifier_for(str(number))
+            both = predict_logits(
+                classifier, self.preprocessing, task.store, np.concatenate([split.validation, split.test])
+            )
+            scores.append(Scores(both[: len(split.validation)], both[len(split.validation) :]))
+        return scores
+
+    def _classifier(self, task: Task) -> Classifier:
+        classifier = linear_classifier(self.make_encoder(task.seed), len(task.labels.classes))
+        if self.features is not None:
+            first = task.validations["0"]
+            probe = choose_probe(self.features(task.seed), task.labels, task.rows, {"0": first})["0"]
+            classifier.head.load_state_dict(probe.head().state_dict())
+        return classifier
+
+
+@dataclass(frozen=True)
+class ProbeArm(Arm):
+    """Logistic regression on the features of a frozen encoder.
+
+    Attributes:
+        name: row name.
+        family: "method" for a pretrained encoder, "floor" for a random one.
+        features: seed -> (record, feature) of every record of the store.
+    """
+
+    name: str
+    family: Family
+    features: Callable[[int], np.ndarray]
+
+    def run(self, task: Task) -> list[Scores]:
+        """Fit at each penalty; for each split take the penalty that did best on its validation rows."""
+        features = self.features(task.seed)
+        probes = choose_probe(features, task.labels, task.rows, task.validations)
+        return [
+            Scores(
+                probes[str(number)].logits(features[split.validation]), probes[str(number)].logits(features[split.test])
+            )
+            for number, split in enumerate(task.splits)
+        ]
+
+
+def in_turn(features: Mapping[int, np.ndarray]) -> Callable[[int], np.ndarray]:
+    """Give seed s the entry number s modulo their count: cells share a few pretrainings evenly."""
+    tables = list(features.values())
+    return lambda seed: tables[seed % len(tables)]

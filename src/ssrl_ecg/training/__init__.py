@@ -1,0 +1,1 @@
+"""The only room that knows Lightning: pretraining, classification, checkpoints and run records."""

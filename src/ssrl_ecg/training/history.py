@@ -1,0 +1,62 @@
+"""What is logged: one row of numbers per epoch, kept through a resume and written as CSV after every epoch."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.files import atomic_path
+
+
+class History(L.Callback):
+    """Collects each epoch's mean of everything the module logs, and what other callbacks add.
+
+    Args:
+        path: where ``history.csv`` goes; None keeps the rows in memory only.
+
+    Raises:
+        InputError: as soon as the loss is NaN or infinite, naming the epoch.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self.rows: list[dict[str, float]] = []
+        self._extra: dict[str, float] = {}
+
+    def add(self, values: dict[str, float]) -> None:
+        """Add numbers to the row of the epoch that is ending."""
+        self._extra.update(values)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the epoch's row."""
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {"epoch": float(trainer.current_epoch), **logged, **self._extra}
+        self._extra = {}
+        if not torch.isfinite(torch.tensor(row["loss"])):
+            raise InputError(
+                f"the loss is {row['loss']} in epoch {trainer.current_epoch}; a lower learning rate or precision 32 usually helps",
+                field="loss",
+            )
+        self.rows.append(row)
+        if self._path is not None and trainer.is_global_zero:
+            self._write()
+
+    def _write(self) -> None:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        with atomic_path(self._path or "") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rows so far, for the training state."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the rows of the run that is resumed."""
+        self.rows = state_dict["rows"]

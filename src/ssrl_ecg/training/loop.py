@@ -1,0 +1,180 @@
+"""What pretraining and classification share: order of records, seeds per step, optimiser, schedules, precision, trainer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import nn
+from torch.utils.data import Sampler
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.files import atomic_path
+
+Precision = Literal["32", "bf16"]
+_STREAMS = {"order": 1, "step": 2, "initialisation": 3}
+
+
+def stream_seed(seed: int, stream: Literal["order", "step", "initialisation"], *counters: int) -> int:
+    """Seed of one independent random stream, a function of the run's seed and of counters alone.
+
+    Because nothing depends on how often a generator was used before, a run resumed at step k draws what an uninterrupted run draws at step k.
+    The mixing is SplitMix64's finaliser (Steele, Lea & Flood, OOPSLA 2014).
+    """
+    state = 0
+    for value in (seed, _STREAMS[stream], *counters):
+        state = (state + value + 0x9E3779B97F4A7C15) % 2**64
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) % 2**64
+        state ^= state >> 31
+    return state % 2**63
+
+
+def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
+    """Generator of everything drawn in one training step of one process."""
+    return torch.Generator().manual_seed(stream_seed(seed, "step", step, rank))
+
+
+class BatchOrder(Sampler[list[int]]):
+    """Whole batches of positions, reshuffled every epoch from (seed, epoch) and dealt out evenly to the processes of a distributed run.
+
+    Args:
+        n_records: number of records.
+        batch_size: records per process and step; smaller when there are fewer records.
+        seed: the run's seed.
+        n_batches: batches per epoch; None for one pass over the data without its odd end. If one pass is too short the order continues with
+            a fresh shuffle, so every record is seen equally often to within one.
+        weights: per-record sampling weights; given, records are drawn with replacement in proportion to them (oversampling).
+        rank: this process.
+        world_size: number of processes.
+    """
+
+    def __init__(
+        self,
+        n_records: int,
+        batch_size: int,
+        seed: int,
+        *,
+        n_batches: int | None = None,
+        weights: torch.Tensor | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if n_records < world_size:
+            raise InputError("too few records to train on", expected=f"at least {world_size}", found=n_records)
+        self._n_records, self._seed, self._weights = n_records, seed, weights
+        self._rank, self._world_size, self._epoch = rank, world_size, 0
+        self.batch_size = min(batch_size, n_records // world_size)
+        self.n_batches = n_batches or n_records // (self.batch_size * world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = torch.Generator().manual_seed(stream_seed(self._seed, "order", self._epoch))
+        step = self.batch_size * self._world_size
+        wanted = step * self.n_batches
+        if self._weights is not None:
+            order = torch.multinomial(self._weights.double(), wanted, replacement=True, generator=generator)
+        else:
+            passes = math.ceil(wanted / self._n_records)
+            order = torch.cat([torch.randperm(self._n_records, generator=generator) for _ in range(passes)])
+        for start in range(0, wanted, step):
+            first = start + self._rank * self.batch_size
+            yield order[first : first + self.batch_size].tolist()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """Where and how exactly to compute; everything is handed to Lightning's trainer."""
+
+    precision: Precision = "32"
+    """"bf16" runs the forward and backward pass in bfloat16 autocast; weights stay float32."""
+    accelerator: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    """Lightning's strategy, for example "ddp"."""
+
+    def trainer(
+        self, callbacks: list[L.Callback], *, max_epochs: int, clip_norm: float, progress: bool, folder: Path | None
+    ) -> L.Trainer:
+        """Lightning trainer without logger and without its own checkpoint callback."""
+        return L.Trainer(
+            accelerator=self.accelerator,
+            devices=self.devices,
+            strategy=self.strategy,
+            precision="bf16-mixed" if self.precision == "bf16" else "32-true",
+            max_epochs=max_epochs,
+            gradient_clip_val=clip_norm or None,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            sync_batchnorm=self.devices > 1 and self.accelerator in ("gpu", "cuda"),
+            default_root_dir=folder,
+            plugins=[AtomicCheckpointIO()],
+        )
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Training-state files that are whole or absent, and are read without running code from them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write beside the target, flush to disk, rename."""
+        with atomic_path(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Callable[..., Any] | None = None,
+        weights_only: bool | None = True,
+    ) -> dict[str, Any]:
+        """Read tensors and plain values only."""
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"cannot resume from this training state: {reason}", file=path) from error
+        return state
+
+
+def parameter_groups(
+    modules: Iterable[tuple[nn.Module, float]], learning_rate: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """AdamW groups: biases and normalisation weights (one-dimensional parameters) are not decayed; each module has its own rate factor."""
+    groups = []
+    for module, factor in modules:
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        for chosen, decay in (
+            ([parameter for parameter in parameters if parameter.ndim > 1], weight_decay),
+            ([parameter for parameter in parameters if parameter.ndim <= 1], 0.0),
+        ):
+            if chosen:
+                groups.append({"params": chosen, "lr": learning_rate * factor, "weight_decay": decay})
+    return groups
+
+
+def warmup_cosine(n_steps: int, warmup_steps: int) -> Callable[[int], float]:
+    """Factor on the learning rate: linear from 0 over the warm-up, then half a cosine down to 0 (Loshchilov & Hutter, ICLR 2017)."""
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / warmup_steps
+        progress = (step - warmup_steps) / max(1, n_steps - warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+    return factor

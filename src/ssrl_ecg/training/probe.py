@@ -1,0 +1,125 @@
+"""The frozen linear probe: logistic regression, solved to convergence, on the feature vectors of an encoder that does not move."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.metrics.inputs import macro
+from ssrl_ecg.metrics.multilabel import auroc
+from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
+
+INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""scikit-learn's C, from strong to weak L2 penalty; features are standardised first, so the grid does not depend on the encoder's scale."""
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """One affine map from features to logits.
+
+    Attributes:
+        weight: float64 (class, feature).
+        bias: float64 (class,).
+        inverse_penalty: the C that was chosen.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    inverse_penalty: float
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Logits (record, class) of feature vectors (record, feature)."""
+        return np.asarray(features @ self.weight.T + self.bias)
+
+    def head(self) -> LinearHead:
+        """The same map as a trained head."""
+        head = LinearHead(LinearHeadConfig(), feature_dim=self.weight.shape[1], n_outputs=self.weight.shape[0])
+        head.load_state_dict(
+            {
+                name: torch.from_numpy(value).float()
+                for name, value in zip(head.state_dict(), (self.weight, self.bias), strict=True)
+            }
+        )
+        return head
+
+
+def _fit_binary(features: np.ndarray, target: np.ndarray, inverse_penalty: float) -> tuple[np.ndarray, float]:
+    """Weights and intercept of one class; a class that is all one or all zero gets the constant logit of (positives + 1/2) / (n + 1)."""
+    positives, n = float(target.sum()), len(target)
+    if positives in (0.0, float(n)):
+        return np.zeros(features.shape[1]), float(np.log((positives + 0.5) / (n - positives + 0.5)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model = LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-5).fit(features, target)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _fit_single(features: np.ndarray, values: np.ndarray, inverse_penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """Multinomial logistic regression; classes absent from the training records get a logit below every other."""
+    model = LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-5).fit(features, values.argmax(axis=1))
+    weight, bias = np.zeros((values.shape[1], features.shape[1])), np.full(values.shape[1], -20.0)
+    if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
+        weight[model.classes_] = np.stack([-model.coef_[0], model.coef_[0]]) / 2
+        bias[model.classes_] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
+    else:
+        weight[model.classes_], bias[model.classes_] = model.coef_, model.intercept_
+    return weight, bias
+
+
+def fit_probe(features: np.ndarray, values: np.ndarray, inverse_penalty: float, *, single: bool = False) -> LinearProbe:
+    """L2-penalised logistic regression on standardised features, folded back so that it applies to raw ones.
+
+    Args:
+        features: float (record, feature).
+        values: uint8 (record, class).
+        inverse_penalty: scikit-learn's C.
+        single: one multinomial model (single-label task) instead of one binary model per class.
+    """
+    mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    scale[scale < 1e-12] = 1.0
+    standardised = (features - mean) / scale
+    if single and len(np.unique(values.argmax(axis=1))) > 1:
+        weight, bias = _fit_single(standardised, values, inverse_penalty)
+    else:
+        fits = [_fit_binary(standardised, values[:, column], inverse_penalty) for column in range(values.shape[1])]
+        weight, bias = np.stack([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
+    weight = weight / scale
+    return LinearProbe(weight, bias - weight @ mean, inverse_penalty)
+
+
+def choose_probe(
+    features: np.ndarray,
+    labels: Labels,
+    rows: np.ndarray,
+    validations: Mapping[str, np.ndarray],
+    inverse_penalties: Sequence[float] = INVERSE_PENALTIES,
+) -> dict[str, LinearProbe]:
+    """Fit a probe at each penalty and take, for each validation set, the one with the highest macro AUROC there.
+
+    Args:
+        features: float (record, feature) of every row of the store.
+        labels: targets of every row.
+        rows: labelled training rows.
+        validations: name -> rows.
+        inverse_penalties: the grid; ties go to the stronger penalty.
+    """
+    if len(rows) == 0:
+        raise InputError("no labelled records to fit a probe on", expected="at least 1", found=0)
+    probes = [
+        fit_probe(features[rows], labels.values[rows], value, single=labels.task == "single")
+        for value in inverse_penalties
+    ]
+
+    def chosen(held_out: np.ndarray) -> LinearProbe:
+        scores = [macro(auroc(labels.values[held_out], probe.logits(features[held_out]))) for probe in probes]
+        return probes[int(np.argmax(scores))]
+
+    return {name: chosen(held_out) for name, held_out in validations.items()}

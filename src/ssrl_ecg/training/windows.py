@@ -1,0 +1,60 @@
+"""From whole records to what an encoder sees: random crops in training, averaged windows in evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.signals.preprocessing import Preprocessing
+
+
+def random_crop(signal_mv: Tensor, window_samples: int, generator: torch.Generator) -> Tensor:
+    """Cut one window per record, each at its own uniformly drawn start.
+
+    Args:
+        signal_mv: (batch, lead, time).
+        window_samples: length of the window; the whole record if it is as long.
+        generator: CPU generator the starts are drawn from.
+
+    Returns:
+        (batch, lead, window_samples); the same tensor if nothing is to be cut.
+    """
+    n_samples = signal_mv.shape[-1]
+    if window_samples >= n_samples:
+        return signal_mv
+    starts = torch.randint(0, n_samples - window_samples + 1, (len(signal_mv),), generator=generator)
+    return torch.stack(
+        [record[:, start : start + window_samples] for record, start in zip(signal_mv, starts.tolist(), strict=True)]
+    )
+
+
+def over_windows(
+    function: Callable[[Tensor], Tensor], signal_mv: Tensor, preprocessing: Preprocessing, overlap: float = 0.5
+) -> Tensor:
+    """Filter, cut into windows, normalise, apply ``function`` and average its outputs over each record's windows.
+
+    Args:
+        function: (windows, lead, window_samples) -> (windows, output); logits or feature vectors.
+        signal_mv: (batch, lead, time), unfiltered.
+        preprocessing: the encoder's own.
+        overlap: share of a window that its neighbour covers too.
+
+    Returns:
+        (batch, output): the mean over the windows, for logits as for features, so that a linear head commutes with the averaging.
+    """
+    filtered = preprocessing.filter(signal_mv)
+    length = preprocessing.window_samples
+    starts = preprocessing.window_starts(filtered.shape[-1], overlap)
+    windows = torch.stack([filtered[..., start : start + length] for start in starts], dim=1)
+    outputs = function(preprocessing.normalise(windows.flatten(0, 1)))
+    return outputs.unflatten(0, (len(filtered), len(starts))).mean(dim=1)
+
+
+@torch.no_grad()
+def filtered_mv(store: RecordStore, rows: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Read whole records and filter them: float32 (n, lead, time) in millivolt, not normalised."""
+    return preprocessing.filter(torch.from_numpy(store.read_mv(rows))).numpy()
