@@ -173,7 +173,24 @@ def test_percentiles_and_undefined_replicates_by_hand():
     assert interval.n_replicates == 101
     assert interval.bias == pytest.approx(0)
     assert not interval.off_centre
-    assert percentile_interval(0.3, np.linspace(0, 1, 101), 0.9).off_centre
+
+
+def test_off_centre_replicates_are_moved_by_their_bias_but_not_across_zero():
+    moved = percentile_interval(0.3, np.linspace(0.1, 0.9, 101), 0.9)
+    assert moved.off_centre
+    assert moved.bias == pytest.approx(0.2)
+    assert (moved.low, moved.high) == pytest.approx((0.0, 0.86 - 0.2))
+    assert percentile_interval(0.3, np.linspace(-0.1, 1.1, 101), 0.9).low == pytest.approx(-0.04 - 0.2)
+
+
+def test_average_precision_of_many_rare_classes_lies_in_its_interval(rng):
+    """Repeated positives lift every replicate; plain percentiles would end up above the estimate."""
+    targets = (rng.random((300, 15)) < 0.04).astype(np.uint8)
+    scores = ModelScores(targets + rng.normal(size=targets.shape))
+    records = EvaluatedRecords(targets, np.arange(300), np.zeros(300), tuple(f"c{column}" for column in range(15)))
+    macro = stratified_bootstrap(records, scores, generator=rng, statistic=average_precision, n_replicates=200).macro
+    assert macro.off_centre
+    assert macro.low < macro.estimate < macro.high < macro.estimate + macro.bias + 2 * macro.se
 
 
 def test_standard_errors_agree_with_delong(rng):
@@ -244,7 +261,8 @@ def test_two_way_intervals_cover_where_patients_alone_do_not():
         resamples = draw_resamples(records, 10, 200, rng)
         fixed = Resamples(resamples.record_counts, np.ones_like(resamples.subset_counts), 0)
         for name, drawn in (("two-way", resamples), ("patients", fixed)):
-            interval = percentile_interval(0.0, replicate_values(records, model, auroc, drawn)[:, 0], 0.95)
+            replicates = replicate_values(records, model, auroc, drawn)[:, 0]
+            interval = percentile_interval(replicates.mean(), replicates, 0.95)
             covered[name] += interval.low <= truth <= interval.high
     assert covered["two-way"] / 100 >= 0.86
     assert covered["patients"] / 100 <= 0.7

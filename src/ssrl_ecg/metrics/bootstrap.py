@@ -4,13 +4,15 @@ What is measured. A metric is taken per test fold and averaged over the folds wh
 the seeds of a subset, then over subsets; the macro is the mean of that over classes.
 
 How far to trust it.
-    - Two-way intervals err on the wide side where patients and subsets interact (Owen 2007); and with S subsets their
-      own share of the variance comes out (S - 1)/S of its size, so three subsets or seeds say little.
+    - Two-way intervals err on the wide side where patients and subsets interact (Owen 2007); and with S subsets
+      their own share of the variance comes out (S - 1)/S of its size, so three subsets or seeds say little.
     - Classes with fewer than ``RARE`` positive or negative records are listed in ``rare``: a handful of positives
       does not say how others would score. The macro is then also given without them.
     - Every interval carries ``bias``, bootstrap mean minus estimate. The AUROC is a mean over pairs of records and
-      stays near 0; average precision is lifted by repeated positives, most in small classes. A bias above a quarter
-      of ``se`` (Efron & Tibshirani 1993, chapter 10) means that the interval is off-centre: ``off_centre``.
+      stays near 0; average precision is lifted by repeated positives, most in small classes, so that the replicates
+      of a macro over many rare classes may all lie above their estimate. Up to a quarter of ``se`` a bias is
+      ignored (Efron & Tibshirani 1993, chapter 10); beyond, the percentiles are moved by it and the interval is
+      marked ``off_centre``.
 """
 
 from __future__ import annotations
@@ -56,8 +58,8 @@ class Interval(Report):
 
     @property
     def off_centre(self) -> bool:
-        """Whether the replicates' bias exceeds a quarter of their standard error."""
-        return abs(self.bias) > self.se / 4
+        """Whether the bias exceeds a quarter of the standard error, so that the percentiles were moved by it."""
+        return _off_centre(self.bias, self.se)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields and ``off_centre``."""
@@ -67,23 +69,36 @@ class Interval(Report):
 def percentile_interval(estimate: float, replicates: FloatArray, level: float) -> Interval:
     """Summarise replicates (replicate,) of a value; NaN replicates are left out and show in ``n_replicates``.
 
+    Percentiles of biased replicates are moved by the bias, but not below 0 where no replicate is.
+
     Raises:
         InputError: a level outside (0, 1).
     """
     if not 0 < level < 1:
         raise InputError("no such level of an interval", field="level", expected="between 0 and 1", found=level)
     defined = replicates[~np.isnan(replicates)]
+    if not defined.size:
+        return Interval(estimate=estimate, low=np.nan, high=np.nan, level=level, se=np.nan, bias=np.nan, n_replicates=0)
+    bias = float(defined.mean() - estimate)
+    se = float(defined.std(ddof=1)) if defined.size > 1 else np.nan
     tail = (1 - level) / 2
-    low, high = np.quantile(defined, (tail, 1 - tail)) if defined.size else (np.nan, np.nan)
+    low, high = np.quantile(defined, (tail, 1 - tail))
+    if _off_centre(bias, se):
+        lowest = 0.0 if defined.min() >= 0 else -np.inf
+        low, high = max(low - bias, lowest), high - bias
     return Interval(
-        estimate=float(estimate),
+        estimate=estimate,
         low=float(low),
         high=float(high),
         level=level,
-        se=float(defined.std(ddof=1)) if defined.size > 1 else np.nan,
-        bias=float(defined.mean() - estimate) if defined.size else np.nan,
+        se=se,
+        bias=bias,
         n_replicates=int(defined.size),
     )
+
+
+def _off_centre(bias: float, se: float) -> bool:
+    return abs(bias) > se / 4
 
 
 @dataclass(frozen=True, kw_only=True)

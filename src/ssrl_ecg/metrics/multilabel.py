@@ -43,7 +43,8 @@ def auroc(targets: ArrayLike, scores: ArrayLike, counts: ArrayLike | None = None
 def average_precision(targets: ArrayLike, scores: ArrayLike, counts: ArrayLike | None = None) -> FloatArray:
     """AUPRC of each class as average precision (step-wise, no interpolation; Davis & Goadrich 2006 on why).
 
-    Its value without skill is the prevalence, so it compares only within one test set.
+    Its value without skill is the prevalence, so it compares only within one test set; of few positives it comes out
+    too high (where the truth is 0.16, nine positives among 300 records give 0.21 on average).
 
     Args:
         targets: (record, class), 0 or 1.
