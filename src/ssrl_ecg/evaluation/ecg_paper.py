@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ _STANDARD_DURATION_S, _COLUMN_S, _N_COLUMNS, _N_GROUP_ROWS = 10.0, 2.5, 4, 3
 _PULSE_S, _PULSE_MV = 0.2, 1.0
 _STANDARD_ROW_MM, _STACKED_ROW_MM = 30.0, 20.0
 _LEFT_MM, _RIGHT_MM, _HEADER_MM, _FOOTER_MM = 15.0, 5.0, 10.0, 5.0
+_MAX_EXTRA_MM = 40.0
 _MM_PER_INCH = 25.4
 
 _PAPER, _FINE, _COARSE, _TRACE, _TEXT = "#fffafa", "#f8dcdc", "#ecb0b0", "#16161d", "#333340"
@@ -50,11 +50,12 @@ def plot_ecg(
 ) -> Figure:
     """Draw a 12-lead ECG on millimetre paper, physically exact: the figure's size is the paper's size.
 
-    Ten seconds or more: the standard sheet, three rows of four leads with 2.5 s each, one after the other in time (I
-    aVR V1 V4, ...), and lead II below as a rhythm strip of 10 s; what a longer record has after its tenth second is
-    left out, and the footer says so. Less than ten seconds: all twelve leads below each other. Speed is 25 mm/s, gain
-    10 mm/mV (AHA/ACC/HRS recommendations, Kligfield et al., Circulation 2007), with a calibration pulse of 1 mV and
-    0.2 s before each row. The data coordinates of the figure's one axes are millimetres from its lower left corner.
+    Ten seconds or more: the standard sheet, three rows of four leads with 2.5 s each, one after the other in time
+    (I aVR V1 V4, ...), and lead II below as a rhythm strip of 10 s; what a longer record has after its tenth second
+    is left out, and the footer says so. Less than ten seconds: all twelve leads below each other. Speed is 25 mm/s,
+    gain 10 mm/mV (AHA/ACC/HRS recommendations, Kligfield et al., Circulation 2007), with a calibration pulse of 1 mV
+    and 0.2 s before each row. The figure's one axes fills it, and its data coordinates are millimetres. Traces are
+    never scaled: large ones reach into the next row, and the sheet grows by at most 40 mm at either edge.
 
     Args:
         signal_mv: (12, time) in millivolt, leads in canonical order (``LEADS``); NaN leaves a gap in the trace.
@@ -75,8 +76,8 @@ def plot_ecg(
     strips = _standard_strips(sampling_rate_hz) if standard else _stacked_strips(n_samples)
     shown_s = _STANDARD_DURATION_S if standard else n_samples / sampling_rate_hz
     width_mm = np.ceil((_LEFT_MM + shown_s * PAPER_SPEED_MM_PER_S + _RIGHT_MM) / 5) * 5
-    height_mm = max(strip.baseline_mm + strip.row_mm / 2 for strip in strips) + _HEADER_MM
-    figure, axes = _paper(float(width_mm), float(height_mm))
+    bottom_mm, top_mm = _height(strips, np.asarray(signal_mv, dtype=np.float64))
+    figure, axes = _paper(float(width_mm), bottom_mm, top_mm)
     if wave_mask is not None:
         _draw_waves(axes, strips, np.asarray(wave_mask), sampling_rate_hz)
     for strip in strips:
@@ -120,17 +121,32 @@ def _stacked_strips(n_samples: int) -> list[_Strip]:
     ]
 
 
-def _paper(width_mm: float, height_mm: float) -> tuple[Figure, Axes]:
+def _height(strips: list[_Strip], signal_mv: NDArray[np.float64]) -> tuple[float, float]:
+    """Lower and upper edge of the sheet: room for all rows, and up to 40 mm more where a trace would leave it."""
+    rows_top_mm = max(strip.baseline_mm + strip.row_mm / 2 for strip in strips)
+    traces_mm = [
+        strip.baseline_mm + signal_mv[strip.lead, strip.start : strip.stop] * PAPER_GAIN_MM_PER_MV for strip in strips
+    ]
+    drawn_mm = np.concatenate([*traces_mm, [_FOOTER_MM, rows_top_mm]])
+    beyond_mm = np.array([_FOOTER_MM - np.nanmin(drawn_mm), np.nanmax(drawn_mm) - rows_top_mm])
+    below_mm, above_mm = np.ceil(np.minimum(beyond_mm, _MAX_EXTRA_MM) / 5) * 5
+    return float(-below_mm), float(rows_top_mm + _HEADER_MM + above_mm)
+
+
+def _paper(width_mm: float, bottom_mm: float, top_mm: float) -> tuple[Figure, Axes]:
     """An empty sheet whose axes fill it and count in millimetres."""
-    figure = Figure(figsize=(width_mm / _MM_PER_INCH, height_mm / _MM_PER_INCH), facecolor=_PAPER)
+    figure = Figure(figsize=(width_mm / _MM_PER_INCH, (top_mm - bottom_mm) / _MM_PER_INCH), facecolor=_PAPER)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(0, width_mm)
-    axes.set_ylim(0, height_mm)
+    axes.set_ylim(bottom_mm, top_mm)
     axes.set_axis_off()
     for step_mm, color, width_pt in ((1.0, _FINE, 0.35), (5.0, _COARSE, 0.6)):
-        vertical = [np.array(((x, 0.0), (x, height_mm))) for x in np.arange(0.0, width_mm + step_mm / 2, step_mm)]
-        horizontal = [np.array(((0.0, y), (width_mm, y))) for y in np.arange(0.0, height_mm + step_mm / 2, step_mm)]
-        axes.add_collection(LineCollection(vertical + horizontal, colors=color, linewidths=width_pt, zorder=0))
+        # One line with gaps for the whole grid: in an SVG, hundreds of single lines would weigh more than the ECG.
+        x_mm, y_mm = np.arange(0.0, width_mm + 0.5, step_mm), np.arange(bottom_mm, top_mm + 0.5, step_mm)
+        vertical = [value for x in x_mm for value in ((x, bottom_mm), (x, top_mm), (np.nan, np.nan))]
+        horizontal = [value for y in y_mm for value in ((0.0, y), (width_mm, y), (np.nan, np.nan))]
+        grid = np.array(vertical + horizontal)
+        axes.plot(grid[:, 0], grid[:, 1], color=color, linewidth=width_pt, zorder=0, label=f"_grid_{step_mm:g}_mm")
     return figure, axes
 
 
@@ -139,7 +155,7 @@ def _draw_strip(axes: Axes, strip: _Strip, signal_mv: NDArray[np.float64], sampl
     x_mm = strip.x_mm + times_s * PAPER_SPEED_MM_PER_S
     y_mm = strip.baseline_mm + signal_mv[strip.lead, strip.start : strip.stop] * PAPER_GAIN_MM_PER_MV
     axes.plot(x_mm, y_mm, color=_TRACE, linewidth=0.8, solid_joinstyle="round", label=strip.label)
-    top_mm = strip.baseline_mm + strip.row_mm * 0.3
+    top_mm = strip.baseline_mm + strip.row_mm * 0.36
     axes.text(strip.x_mm + 1, top_mm, LEADS[strip.lead], fontsize=8, fontweight="bold", color=_TEXT)
     if strip.start > 0:
         tick = (strip.baseline_mm - 4, strip.baseline_mm + 4)
@@ -172,11 +188,13 @@ def _draw_waves(axes: Axes, strips: list[_Strip], mask: NDArray[Any], sampling_r
 def _draw_texts(
     axes: Axes, title: str, sampling_rate_hz: float, shown_s: float, duration_s: float, *, with_waves: bool
 ) -> None:
-    width_mm, height_mm = axes.get_xlim()[1], axes.get_ylim()[1]
-    axes.text(5, height_mm - 6, title, fontsize=10, fontweight="bold", color=_TEXT)
+    width_mm, (bottom_mm, top_mm) = axes.get_xlim()[1], axes.get_ylim()
+    axes.text(5, top_mm - 6, title, fontsize=10, fontweight="bold", color=_TEXT)
     cut = f", first {shown_s:g} s of {duration_s:g} s" if duration_s - shown_s >= 1 / sampling_rate_hz else ""
     scale = f"{PAPER_SPEED_MM_PER_S:g} mm/s, {PAPER_GAIN_MM_PER_MV:g} mm/mV, {sampling_rate_hz:g} Hz{cut}"
-    axes.text(5, 2, scale, fontsize=7, color=_TEXT)
+    axes.text(5, bottom_mm + 2, scale, fontsize=7, color=_TEXT)
     if with_waves:
         for place, (_, name, color) in enumerate(reversed(_WAVES)):
-            axes.text(width_mm - 5 - 10 * place, 2, name, fontsize=8, fontweight="bold", color=color, ha="right")
+            axes.text(
+                width_mm - 7 - 9 * place, bottom_mm + 2, name, fontsize=8, fontweight="bold", color=color, ha="center"
+            )

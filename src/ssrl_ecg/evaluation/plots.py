@@ -87,7 +87,7 @@ def label_fraction_curve(
     """
     if not series:
         raise InputError("a label-fraction curve needs at least one row", field="series")
-    figure = Figure(figsize=(8.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.add_subplot()
     for place, row in enumerate(series):
         style = styles[row.name]
@@ -173,7 +173,11 @@ def training_curves(series: Mapping[str, Sequence[float]], x_name: str = "epoch"
     for axes, (plot, lines) in zip(all_axes, plots.items(), strict=True):
         for color, (line, values) in zip(_COLORS, lines.items(), strict=False):
             x = np.arange(1, len(values) + 1)
-            axes.plot(x, values, color=color, linewidth=1.5, marker="." if len(values) < 30 else "", label=line)
+            is_logged = np.isfinite(values)  # a gap between two logged values is bridged, or single values would vanish
+            marker = "." if is_logged.sum() < 30 else ""
+            axes.plot(
+                x[is_logged], np.asarray(values)[is_logged], color=color, linewidth=1.5, marker=marker, label=line
+            )
         axes.set_title(plot, fontsize=10, loc="left", color=_INK)
         axes.set_xlabel(x_name, fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -202,6 +206,8 @@ def _panel(
             line = {"color": style.color, "linestyle": style.line, "marker": marker, "markersize": 4}
             axes.plot(np.asarray(x), np.asarray(y), linewidth=1.5, label=row, **line)
         axes.set_title(class_name, fontsize=10, loc="center", color=_INK)
+        axes.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
+        axes.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
         axes.set_xlim(-0.01, 1.01)
         axes.set_ylim(-0.01, 1.01)
         axes.set_box_aspect(1)
@@ -257,11 +263,11 @@ def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
         axes.annotate(
             name,
             xy=(1.0, value),
-            xytext=(1.03, height),
+            xytext=(1.04, height),
             xycoords=axes.get_yaxis_transform(),
             color=color,
             fontsize=9,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.7},
+            arrowprops={"arrowstyle": "-", "color": _FAINT, "linewidth": 0.8, "relpos": (0, 0.5), "shrinkA": 2},
         )

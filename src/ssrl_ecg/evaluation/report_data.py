@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.typed_json import decode_dataclass
 from ssrl_ecg.files import jsonable
+from ssrl_ecg.metrics.comparison import Verdict
 
 Kind = Literal["synthetic", "sample", "data"]
 Family = Literal["method", "supervised", "floor"]
-Verdict = Literal["better", "worse", "no difference"]
 Interval = tuple[float, float]
 XY = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -164,8 +164,8 @@ class Comparison:
         lo: lower end of its interval.
         hi: upper end of its interval.
         p: two-sided p value.
-        p_holm: the same after Holm's correction over all comparisons of the report.
-        verdict: what ``a`` is against ``b``; a difference inside the interval is "no difference".
+        p_holm: the same after Holm's correction over all comparisons of the report; NaN if it was not made.
+        verdict: what ``a`` is against ``b``, as ``ssrl_ecg.metrics.comparison`` decides it.
     """
 
     a: str

@@ -19,8 +19,9 @@ from ssrl_ecg.evaluation import plots
 from ssrl_ecg.evaluation import report_tables as tables
 from ssrl_ecg.evaluation.ecg_paper import plot_ecg
 from ssrl_ecg.evaluation.report_data import TEST_PART, XY, Comparison, Curves, Example, ReportData
-from ssrl_ecg.evaluation.report_tables import Cell, Group, Table, number, percent, signed
+from ssrl_ecg.evaluation.report_tables import Cell, Group, Table, number, percent
 from ssrl_ecg.files import jsonable
+from ssrl_ecg.metrics.comparison import Verdict
 
 _TEMPLATE = "report.html.j2"
 _KIND_BADGES = {"synthetic": "Synthetic recordings", "sample": "A sample, not the whole database", "data": "Recordings"}
@@ -81,7 +82,7 @@ def headline(data: ReportData) -> str:
     n_records = tables.counted(data.data.n_records, "record")
     scope = {
         "synthetic": f"On simulated ECGs ({data.data.name}, {n_records})",
-        "sample": f"On {data.data.name} ({n_records}, a sample)",
+        "sample": f"On {data.data.name} ({n_records}{'' if 'sample' in data.data.name.lower() else ', a sample'})",
         "data": f"On {data.data.name} ({n_records})",
     }[data.kind]
     parts = []
@@ -135,7 +136,7 @@ def _method_first(comparison: Comparison, families: Mapping[str, str]) -> Compar
         return comparison
     if pair != ("supervised", "method"):
         return None
-    turned = {"better": "worse", "worse": "better", "no difference": "no difference"}
+    turned: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
     return Comparison(
         a=comparison.b,
         b=comparison.a,
@@ -145,14 +146,12 @@ def _method_first(comparison: Comparison, families: Mapping[str, str]) -> Compar
         hi=-comparison.lo,
         p=comparison.p,
         p_holm=comparison.p_holm,
-        verdict=turned[comparison.verdict],  # type: ignore[arg-type]
+        verdict=turned.get(comparison.verdict, comparison.verdict),
     )
 
 
 def _difference(comparison: Comparison) -> str:
-    if math.isnan(comparison.difference):
-        return "difference undefined"
-    return f"{signed(comparison.difference)} [{signed(comparison.lo)}, {signed(comparison.hi)}]"
+    return "no number" if math.isnan(comparison.difference) else tables.difference_text(comparison)
 
 
 def _floor_findings(data: ReportData) -> list[str]:
@@ -227,7 +226,13 @@ def _curve_pictures(data: ReportData, curves: Curves, styles: Mapping[str, plots
         if shown:
             rows = ", ".join(shown)
             caption = f"{name} with {percent(curves.label_fraction)} of the labels; {chance}.{left_out}"
-            pictures.append(Picture(_embed(draw(shown, styles)), f"{name} of each class for {rows}.", caption))
+            pictures.append(
+                Picture(
+                    _embed(draw(shown, styles)),
+                    f"{name} of each class for {rows}. The class tables hold the areas under the ROC curves.",
+                    caption,
+                )
+            )
     return pictures
 
 

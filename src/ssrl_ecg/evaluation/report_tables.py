@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ssrl_ecg.evaluation.report_data import TEST_PART, ClassScore, DataFacts, ReportData, Row
+from ssrl_ecg.evaluation.report_data import TEST_PART, ClassScore, Comparison, DataFacts, ReportData, Row
 
 FAMILY_NAMES = {
     "method": "Self-supervised pretraining, then labels",
@@ -14,6 +14,7 @@ FAMILY_NAMES = {
     "floor": "Floors: what needs no learned representation",
 }
 RARE_POSITIVES = 10
+_NBSP = "\N{NO-BREAK SPACE}"
 _SCORES = {
     "auprc": "AUPRC",
     "f1": "F1",
@@ -78,13 +79,19 @@ def signed(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """``[low, high]``, empty where the interval is undefined."""
-    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)}, {number(high)}]"
+    """``[low, high]`` that stays on one line; empty where the interval is undefined."""
+    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)},{_NBSP}{number(high)}]"
+
+
+def difference_text(comparison: Comparison) -> str:
+    """Signed difference with its signed interval."""
+    low, high = signed(comparison.lo), signed(comparison.hi)
+    return f"{signed(comparison.difference)}{_NBSP}[{low},{_NBSP}{high}]"
 
 
 def percent(fraction: float) -> str:
-    """A fraction in percent without superfluous digits."""
-    return f"{fraction * 100:g} %"
+    """A fraction in percent, without superfluous digits and never broken over two lines."""
+    return f"{fraction * 100:g}{_NBSP}%"
 
 
 def p_value(p: float) -> str:
@@ -94,7 +101,7 @@ def p_value(p: float) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Count and noun: "1 seed", "10 subsets"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,}{_NBSP}{noun}{'' if count == 1 else 's'}"
 
 
 def main_table(data: ReportData) -> Table:
@@ -159,12 +166,12 @@ def class_table(data: ReportData, fraction: float) -> Table:
     """AUROC of every class with interval at one label fraction: classes by rows, floors included."""
     rows = list(data.at(fraction).values())
     caption = f"AUROC of each class with {_fraction_header(data, fraction)}"
-    table = Table(caption, ("Class", *(row.name for row in rows)))
+    table = Table(caption, ("Class (test positives)", *(row.name for row in rows)))
     classes = dict.fromkeys(name for row in rows for name in row.per_class)
     lines = []
     for name in classes:
         n_positives = max(row.per_class[name].n_positives for row in rows if name in row.per_class)
-        header = f"{name} ({n_positives:,} positive)"
+        header = f"{name} ({n_positives:,})"
         lines.append((header, tuple(_class_cell(table, row.per_class.get(name)) for row in rows)))
     table.groups = (Group("", tuple(lines)),)
     return table
@@ -178,16 +185,9 @@ def comparison_table(data: ReportData) -> Table | None:
     table = Table("Paired differences, first minus second", columns)
     groups = []
     for fraction in sorted({comparison.label_fraction for comparison in data.comparisons}):
-        lines = []
-        for one in (comparison for comparison in data.comparisons if comparison.label_fraction == fraction):
-            undefined = math.isnan(one.difference) or math.isnan(one.p)
-            difference = Cell(f"{signed(one.difference)} [{signed(one.lo)}, {signed(one.hi)}]")
-            numbers = (difference, Cell(p_value(one.p)), Cell(p_value(one.p_holm)))
-            if undefined:
-                numbers = (table.missing("one of the two rows has no defined macro AUROC"),) * 3
-            verdict = Cell(one.verdict, strong=one.verdict != "no difference")
-            lines.append((f"{one.a} − {one.b}", (*numbers, verdict)))
-        groups.append(Group(_fraction_header(data, fraction), tuple(lines)))
+        compared = [comparison for comparison in data.comparisons if comparison.label_fraction == fraction]
+        lines = tuple((f"{one.a} against {one.b}", _comparison_cells(table, one)) for one in compared)
+        groups.append(Group(_fraction_header(data, fraction), lines))
     table.groups = tuple(groups)
     return table
 
@@ -217,7 +217,7 @@ def _fraction_header(data: ReportData, fraction: float) -> str:
     """Such as "10 % of the labels (149 records)"; a range where rows differ."""
     counts = sorted({row.n_labels for row in data.at(fraction).values()})
     shown = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}–{counts[-1]:,}"
-    return f"{percent(fraction)} of the labels ({shown} record{'' if counts[-1] == 1 else 's'})"
+    return f"{percent(fraction)} of the labels ({shown}{_NBSP}record{'' if counts[-1] == 1 else 's'})"
 
 
 def _by_family(data: ReportData, cells: Callable[[str], tuple[Cell, ...]]) -> tuple[Group, ...]:
@@ -227,6 +227,16 @@ def _by_family(data: ReportData, cells: Callable[[str], tuple[Cell, ...]]) -> tu
         for family, heading in FAMILY_NAMES.items()
         if family in families.values()
     )
+
+
+def _comparison_cells(table: Table, one: Comparison) -> tuple[Cell, ...]:
+    verdict = Cell(one.verdict, strong=one.verdict in ("better", "worse"))
+    if any(math.isnan(value) for value in (one.difference, one.lo, one.hi, one.p)):
+        missing = table.missing("undefined: one of the two rows has no macro AUROC, in the data or in some resamples")
+        return (missing, missing, missing, verdict)
+    alone = "not corrected for the number of comparisons"
+    p_holm = table.missing(alone) if math.isnan(one.p_holm) else Cell(p_value(one.p_holm))
+    return (Cell(difference_text(one)), Cell(p_value(one.p)), p_holm, verdict)
 
 
 def _score_cell(table: Table, row: Row, name: str) -> Cell:
