@@ -189,6 +189,13 @@ def test_several_zero_one_columns_are_multilabel(tmp_path: Path) -> None:
     assert labels.values[:2].tolist() == [[1, 0], [0, 1]]
 
 
+def test_a_record_may_be_called_like_an_unknown_cell(tmp_path: Path) -> None:
+    write_labels(tmp_path, "record,af\nNA,1\nnan,NA\n")
+    records = Folder(tmp_path).records()
+    assert records["record_id"].tolist() == ["NA", "nan"]
+    assert Folder(tmp_path).label_sets(records)["labels"].known.tolist() == [True, False]
+
+
 def test_one_zero_one_column_is_binary(tmp_path: Path) -> None:
     write_labels(tmp_path, "record,af\na,1\nb,0\nc,\n")
     labels = Folder(tmp_path).label_sets(Folder(tmp_path).records())["labels"]

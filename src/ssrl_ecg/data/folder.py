@@ -167,7 +167,8 @@ class Folder(Source):
             raise InputError(f"labels file cannot be read: {error}", file=self.labels_csv) from error
         table.columns = table.columns.str.strip()
         for name in table.columns:
-            table[name] = table[name].str.strip().replace(_UNKNOWN, "")
+            stripped = table[name].str.strip()
+            table[name] = stripped if name == "record" else stripped.replace(_UNKNOWN, "")
         if "record" not in table.columns:
             found = ", ".join(table.columns)[:200]
             raise InputError("labels file lacks a column", file=self.labels_csv, field="record", found=found)
