@@ -287,7 +287,7 @@ def _label_lines(name: str, summary: LabelSummary) -> list[str]:
     ratio = "" if summary.imbalance_ratio is None else f", imbalance {summary.imbalance_ratio:.1f} to 1"
     shown = {label: count for label, count in summary.most_frequent(_SHOWN_CLASSES).items() if count}
     lines = [
-        f"labels {name}: {summary.task}, {summary.n_known} records known, {len(summary.counts)} classes{ratio}",
+        f"label set {name}: {summary.task}, {summary.n_known} records known, {len(summary.counts)} classes{ratio}",
         *(f"  {count:6d}  {count / summary.n_known:6.1%}  {label}" for label, count in shown.items()),
     ]
     n_more = len(summary.counts) - len(summary.empty_classes) - len(shown)

@@ -73,7 +73,7 @@ def _draw_classes(axes: Axes, inspection: Inspection) -> None:
     _draw_bars(axes, shown, summary.n_known, max(*shown.values(), 1))
     n_classes = len(summary.counts)
     more = f", {len(shown)} of {n_classes} classes" if n_classes > len(shown) else ""
-    axes.set_title(f"labels {inspection.main_label_set}: {summary.n_known} records known{more}")
+    axes.set_title(f"label set {inspection.main_label_set}: {summary.n_known} records known{more}")
 
 
 def _draw_counts(axes: Axes, title: str, counts: dict[int, int]) -> None:
