@@ -1,11 +1,11 @@
-"""What is compared: every arm gets the same labelled records and validation sets, and returns scores for the same test records."""
+"""What is compared: every arm gets the same labelled records and validation sets, and scores the same test records."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.probe import choose_probe
 
 Family = Literal["method", "supervised", "floor"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,8 @@ class Arm(ABC):
     Attributes:
         name: the row's name in every table.
         family: whether it is a method, the supervised reference or a floor.
-        gives_logits: whether a sigmoid of its scores is a probability.
     """
 
-    gives_logits: ClassVar[bool] = True
     name: str
     family: Family
 
@@ -95,8 +94,8 @@ class TrainedArm(Arm):
         preprocessing: what the encoder is fed.
         recipe: augmentations of a training crop.
         config: training settings; the seed is replaced by the cell's.
-        features: (record, feature) of the frozen encoder for the cell's seed. Given, training starts from the head of the linear probe (Kumar et
-            al., ICLR 2022: a random head distorts pretrained features).
+        features: (record, feature) of the frozen encoder for the cell's seed. Given, training starts from the head of
+            the linear probe (Kumar et al., ICLR 2022: a random head distorts pretrained features).
         compute: precision and devices.
     """
 
@@ -167,7 +166,6 @@ class ProbeArm(Arm):
         ]
 
 
-def in_turn(features: Mapping[int, np.ndarray]) -> Callable[[int], np.ndarray]:
-    """Give seed s the entry number s modulo their count: cells share a few pretrainings evenly."""
-    tables = list(features.values())
-    return lambda seed: tables[seed % len(tables)]
+def in_turn(count: int, entry: Callable[[int], T]) -> Callable[[int], T]:
+    """Give seed s the entry number s modulo ``count``: cells share a few pretrainings evenly."""
+    return lambda seed: entry(seed % count)

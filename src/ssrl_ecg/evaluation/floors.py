@@ -1,9 +1,8 @@
-"""Floors that learn no representation; they stand beside every row, because a method that does not clear them has shown nothing."""
+"""Floors that learn no representation: a method that does not clear them has shown nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -73,7 +72,6 @@ class RidgeArm(Arm):
         family: always "floor".
     """
 
-    gives_logits: ClassVar[bool] = False
     name: str
     features: np.ndarray
     family: Family = "floor"

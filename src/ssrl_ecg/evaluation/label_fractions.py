@@ -1,4 +1,4 @@
-"""The label-fraction experiment: the same subsets for every arm, one file of scores per cell, nothing lost when it is interrupted."""
+"""The label-fraction experiment: the same subsets for every arm, and one file of scores per cell, so it can resume."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split, nested_subsets
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.arms import Arm, Scores, Task
+from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
 from ssrl_ecg.files import atomic_path, write_json
 
 
@@ -80,7 +81,7 @@ def arm_folder(folder: Path, arm_name: str) -> Path:
 def write_frame(
     folder: Path, store: RecordStore, labels: Labels, splits: Sequence[Split], cells: Sequence[Cell]
 ) -> None:
-    """Write what the scores refer to: ``records.csv`` (held-out records with labels), ``splits.json`` and ``subsets.json`` (record ids)."""
+    """Write what scores refer to: ``records.csv`` (held-out, with labels), ``splits.json``, ``subsets.json`` (ids)."""
     held_out = np.unique(np.concatenate([np.concatenate([split.validation, split.test]) for split in splits]))
     table = store.records.iloc[held_out][["record_id", "patient_id", "fold"]].reset_index(drop=True)
     values = pd.DataFrame(labels.values[held_out], columns=list(labels.classes))
@@ -98,7 +99,7 @@ def write_frame(
 
 def save_scores(path: Path, scores: Sequence[Scores], identity: str) -> None:
     """Write one cell's scores of all splits, compressed, whole or not at all."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{part}_{number}": np.asarray(getattr(one, part), np.float32)
         for number, one in enumerate(scores)
         for part in ("validation", "test")
@@ -125,11 +126,21 @@ def identity_of(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """An arm that is built only if one of its cells is missing, and the settings its scores depend on."""
+    """An arm that is built only if one of its cells is missing.
+
+    Attributes:
+        name: row name.
+        family: method, supervised or floor.
+        settings: plain values its scores depend on.
+        build: makes the arm.
+        gives_logits: whether a sigmoid of its scores is a probability.
+    """
 
     name: str
+    family: Family
     settings: object
     build: Callable[[], Arm]
+    gives_logits: bool = True
 
 
 def run_cells(

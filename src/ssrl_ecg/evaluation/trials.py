@@ -31,10 +31,10 @@ def run_trials(
     *,
     progress: bool = True,
 ) -> list[dict[str, object]]:
-    """Score every plan on the judging fold and keep one entry per plan in a JSON file; trials already there are not repeated.
+    """Score every plan on the judging fold; keep one entry per plan in a JSON file and never repeat one.
 
-    The judging fold serves for early stopping, penalties and the verdict at once: scores are optimistic by the same rules for every plan, and
-    are good for choosing between plans, nothing else.
+    The judging fold serves for early stopping, penalties and the verdict at once: scores are optimistic by the same
+    rules for every plan, and are good for choosing between plans, nothing else.
 
     Args:
         path: JSON list of trials, added to after each one.

@@ -1,0 +1,188 @@
+"""Every recipe trial behind the committed results: trained on folds 1-5 of the PTB-XL sample, judged on fold 6, all logged.
+
+    python benchmarks/choose_recipes.py supervised|simclr|finetune --data PTBXL_SAMPLE --store STORE
+
+The supervised row gets as many trials as the self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings.
+Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ssrl_ecg.augmentations.amplitude_scaling import AmplitudeScaling, AmplitudeScalingConfig
+from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
+from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
+from ssrl_ecg.augmentations.recipes import RECIPES, Recipe
+from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
+from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig
+from ssrl_ecg.data.ptbxl import PTBXL
+from ssrl_ecg.data.splits import recipe_split
+from ssrl_ecg.data.store import build_store
+from ssrl_ecg.evaluation.arms import ProbeArm, TrainedArm
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
+from ssrl_ecg.evaluation.trials import run_trials
+from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
+from ssrl_ecg.models import ResNet1D, ResNetConfig
+from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.embed import embed
+from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
+from ssrl_ecg.training.run import tune_allocator
+
+RESULTS = Path(__file__).parents[1] / "results" / "trials"
+BF16 = Compute(precision="bf16", accelerator="cpu")
+ENCODER = ResNetConfig(width=32)
+
+
+def turned(angle: float, *, crop: bool = False) -> Recipe:
+    """Crop and stretch (or not), turn the heart by up to ``angle`` degrees, scale, light noise, time-out."""
+    first = (RandomResizedCrop(RandomResizedCropConfig()),) if crop else ()
+    rest = (
+        VCGRotation(VCGRotationConfig(largest_angle_degrees=angle)),
+        AmplitudeScaling(AmplitudeScalingConfig()),
+        ChannelNoise(ChannelNoiseConfig(probability=1.0)),
+        TimeOut(TimeOutConfig()),
+    )
+    return Recipe((*first, *rest), f"turned-{angle:g}{'-crop' if crop else ''}")
+
+
+class Bench:
+    """Store, split, subsets and fitted preprocessing of the trials."""
+
+    def __init__(self, data: Path, store: Path) -> None:
+        self.store = build_store(PTBXL(data), store).store
+        self.labels = self.store.labels("super")
+        self.split = recipe_split(self.store.records)
+        patients = self.store.records["patient_id"].to_numpy()
+        design = LabelFractions(fractions=(0.01, 0.1, 1.0), n_repeats=(4, 2, 1))
+        self.cells = make_cells(design, self.labels, patients, self.split.train)
+        batches = np.array_split(self.split.train, 10)
+        self.preprocessing = Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0).fitted(
+            map(self.store.read_mv, batches)
+        )
+
+    def run(self, part: str, plans: list[ArmPlan]) -> None:
+        run_trials(RESULTS / f"{part}.json", plans, self.store, self.labels, self.split, self.cells)
+
+    def supervised(self, name: str, recipe: Recipe, config: ClassifyConfig) -> ArmPlan:
+        arm = TrainedArm(
+            name, "supervised", lambda _: ResNet1D(ENCODER), self.preprocessing, recipe, config, None, BF16
+        )
+        return ArmPlan(
+            name, "supervised", {"config": config, "recipe": recipe.to_dict(), "encoder": ENCODER}, lambda: arm
+        )
+
+    def pretrained(self, method: SimCLRConfig, recipe: Recipe, config: PretrainConfig) -> tuple[ResNet1D, np.ndarray]:
+        encoder = pretrain(
+            lambda: SimCLR(ResNet1D(ENCODER), method), self.store, self.split.train, preprocessing=self.preprocessing,
+            recipe=recipe, config=config, compute=BF16, watch_labels=self.labels, progress=False,
+        ).encoder  # fmt: skip
+        return encoder, embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)))
+
+    def simclr(self, name: str, method: SimCLRConfig, recipe: Recipe, config: PretrainConfig) -> ArmPlan:
+        settings = {"method": method, "recipe": recipe.to_dict(), "pretrain": config, "encoder": ENCODER}
+
+        def build() -> ProbeArm:
+            features = self.pretrained(method, recipe, config)[1]
+            return ProbeArm(name, "method", lambda _: features)
+
+        return ArmPlan(name, "method", settings, build)
+
+
+def supervised_plans(bench: Bench) -> list[ArmPlan]:
+    base = ClassifyConfig()
+    crop = RECIPES["crop-timeout"]()
+    return [
+        bench.supervised("lr 5e-3", crop, replace(base, learning_rate=5e-3)),
+        bench.supervised("lr 1e-2", crop, replace(base, learning_rate=1e-2)),
+        bench.supervised("lr 2e-3", crop, base),
+        bench.supervised("no augmentation", RECIPES["none"](), replace(base, learning_rate=5e-3)),
+        bench.supervised("full", RECIPES["full"](), replace(base, learning_rate=5e-3)),
+        bench.supervised("turned 15", turned(15), replace(base, learning_rate=5e-3)),
+        bench.supervised("turned 15 crop", turned(15, crop=True), replace(base, learning_rate=5e-3)),
+        bench.supervised("weight decay .1", crop, replace(base, learning_rate=5e-3, weight_decay=0.1)),
+        bench.supervised("400 steps", crop, replace(base, learning_rate=5e-3, steps=400, evaluate_every=40)),
+        bench.supervised("100 steps", crop, replace(base, learning_rate=5e-3, steps=100, evaluate_every=10)),
+        bench.supervised(
+            "batch 32", crop, replace(base, learning_rate=5e-3, batch_size=32, steps=300, evaluate_every=30)
+        ),
+        bench.supervised(
+            "turned 15 crop 400 steps",
+            turned(15, crop=True),
+            replace(base, learning_rate=5e-3, steps=400, evaluate_every=40),
+        ),
+    ]
+
+
+def simclr_plans(bench: Bench) -> list[ArmPlan]:
+    base = PretrainConfig(epochs=60)
+    return [
+        bench.simclr("crop-timeout tau .1", SimCLRConfig(temperature=0.1), RECIPES["crop-timeout"](), base),
+        bench.simclr("turned 45 tau .1", SimCLRConfig(temperature=0.1), turned(45), base),
+        bench.simclr("turned 20 crop tau .1", SimCLRConfig(temperature=0.1), turned(20, crop=True), base),
+        bench.simclr("turned 20 crop tau .3", SimCLRConfig(temperature=0.3), turned(20, crop=True), base),
+        bench.simclr("full tau .07", SimCLRConfig(), RECIPES["full"](), base),
+        bench.simclr("turned 45 crop tau .2", SimCLRConfig(temperature=0.2), turned(45, crop=True), base),
+    ]
+
+
+def finetune_plans(bench: Bench) -> list[ArmPlan]:
+    method, recipe, config = SimCLRConfig(temperature=0.1), turned(20, crop=True), PretrainConfig(epochs=60)
+    encoder, features = bench.pretrained(method, recipe, config)
+
+    def plan(name: str, classify: ClassifyConfig, recipe: Recipe, *, from_probe: bool = True) -> ArmPlan:
+        arm = TrainedArm(
+            name,
+            "method",
+            lambda _: copy.deepcopy(encoder),
+            bench.preprocessing,
+            recipe,
+            classify,
+            (lambda _: features) if from_probe else None,
+            BF16,
+        )
+        settings = {
+            "config": classify,
+            "recipe": recipe.to_dict(),
+            "from_probe": from_probe,
+            "pretrain": config,
+            "encoder": ENCODER,
+        }
+        return ArmPlan(name, "method", settings, lambda: arm)
+
+    base, crop = ClassifyConfig(learning_rate=1e-3), RECIPES["crop-timeout"]()
+    return [
+        plan("lr 1e-3", base, crop),
+        plan("lr 3e-3", replace(base, learning_rate=3e-3), crop),
+        plan("lr 3e-4", replace(base, learning_rate=3e-4), crop),
+        plan("lr 3e-3, encoder x 0.1", replace(base, learning_rate=3e-3, encoder_rate_factor=0.1), crop),
+        plan("lr 3e-3, fresh head", replace(base, learning_rate=3e-3), crop, from_probe=False),
+        plan("lr 1e-3, turned 15 crop", base, turned(15, crop=True)),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["supervised", "simclr", "finetune"])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    tune_allocator()
+    bench = Bench(arguments.data, arguments.store)
+    plans = {"supervised": supervised_plans, "simclr": simclr_plans, "finetune": finetune_plans}[arguments.part](bench)
+    bench.run(arguments.part, plans)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""The main job: pretrain on all training-fold signals, then compare with everything that must be beaten."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ssrl_ecg.augmentations.recipes import Recipe
+from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.splits import Split, assert_patients_disjoint
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.evaluation.arms import Arm, ProbeArm, TrainedArm, in_turn
+from ssrl_ecg.evaluation.floors import RidgeArm, minirocket_features
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells, run_cells, write_frame
+from ssrl_ecg.files import write_json
+from ssrl_ecg.methods.method import Method
+from ssrl_ecg.models.encoder import Encoder, EncoderConfig
+from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder, save_checkpoint
+from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.embed import embed
+from ssrl_ecg.training.loop import Compute, stream_seed
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
+from ssrl_ecg.training.run import as_config, git_commit
+
+_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodPlan:
+    """One self-supervised method with everything its pretraining depends on."""
+
+    name: str
+    """Name in the tables."""
+    kind: type[Method]
+    config: Any
+    """The method's own frozen configuration."""
+    pretrain: PretrainConfig
+    recipe: Recipe
+    """Augmentations of a view."""
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values that identify the pretraining."""
+        return {
+            "method": self.kind.__name__,
+            "config": as_config(self.config),
+            "pretrain": as_config(self.pretrain),
+            "recipe": self.recipe.to_dict(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """How one kind of classifier is trained: settings and augmentations."""
+
+    config: ClassifyConfig
+    recipe: Recipe
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values that identify the training."""
+        return {"config": as_config(self.config), "recipe": self.recipe.to_dict()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything the main job needs beside the data."""
+
+    encoder_kind: type[Encoder]
+    encoder_config: EncoderConfig
+    preprocessing: Preprocessing
+    """Not fitted yet; it is fitted on the training signals of the splits."""
+    methods: Sequence[MethodPlan]
+    supervised: TrainingPlan
+    finetune: TrainingPlan | None
+    design: LabelFractions
+    n_pretrainings: int = 3
+    """Pretrainings per method, seeds counted up from the method's; cells take them in turn."""
+    minirocket: bool = True
+    compute: Compute = field(default_factory=Compute)
+
+    def make_encoder(self) -> Encoder:
+        """Build a fresh encoder from torch's current seed."""
+        return self.encoder_kind(self.encoder_config)
+
+
+class _Runner:
+    """Builds arms on demand; pretrained encoders are kept under ``models/``, features in memory."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        store: RecordStore,
+        labels: Labels,
+        splits: Sequence[Split],
+        folder: Path,
+        progress: bool,
+    ) -> None:
+        self.experiment, self.store, self.labels, self.splits = experiment, store, labels, splits
+        self.folder, self.progress = folder, progress
+        rows = splits[0].train
+        self.preprocessing = experiment.preprocessing.fitted(
+            store.read_mv(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)
+        )
+        self._pretrained = cache(self._pretrain)
+        self._features = cache(self._embed_pretrained)
+        self._random_features = cache(self._embed_random)
+
+    def _pretrain(self, method: MethodPlan, number: int) -> Encoder:
+        config = replace(method.pretrain, seed=method.pretrain.seed + number)
+        run_folder = self.folder / "models" / f"{method.name.lower().replace(' ', '-')}-{config.seed}"
+        path = run_folder / "encoder.safetensors"
+        settings = method.settings() | {"seed": config.seed, "encoder": as_config(self.experiment.encoder_config)}
+        settings |= {"preprocessing": self.preprocessing.to_dict(), "data": self.store.facts.source_fingerprint}
+        if path.exists() and (saved := load_encoder(path)).provenance.get("settings") == settings:
+            return saved.encoder
+        result = pretrain(
+            lambda: method.kind(self.experiment.make_encoder(), method.config), self.store, self.splits[0].train,
+            preprocessing=self.preprocessing, recipe=method.recipe, config=config, compute=self.experiment.compute,
+            watch_labels=self.labels, folder=run_folder, progress=self.progress,
+        )  # fmt: skip
+        save_checkpoint(
+            path, EncoderCheckpoint(result.encoder, self.preprocessing, {"settings": settings, "commit": git_commit()})
+        )
+        write_json(
+            self.folder / "pretraining" / f"{run_folder.name}.json", {"settings": settings, "history": result.history}
+        )
+        return result.encoder
+
+    def _embed(self, encoder: Encoder) -> np.ndarray:
+        return embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)))
+
+    def _embed_pretrained(self, method: MethodPlan, number: int) -> np.ndarray:
+        return self._embed(self._pretrained(method, number))
+
+    def _embed_random(self, number: int) -> np.ndarray:
+        torch.manual_seed(stream_seed(self.experiment.design.first_seed + number, "initialisation"))
+        return self._embed(self.experiment.make_encoder())
+
+    def method_features(self, method: MethodPlan) -> Callable[[int], np.ndarray]:
+        return in_turn(self.experiment.n_pretrainings, lambda number: self._features(method, number))
+
+    def random_features(self) -> Callable[[int], np.ndarray]:
+        return in_turn(self.experiment.n_pretrainings, self._random_features)
+
+    def method_encoder(self, method: MethodPlan) -> Callable[[int], Encoder]:
+        return in_turn(self.experiment.n_pretrainings, lambda number: copy.deepcopy(self._pretrained(method, number)))
+
+    def minirocket(self, name: str) -> Arm:
+        return RidgeArm(name, minirocket_features(self.store, self.splits[0].train, self.preprocessing))
+
+    def trained(self, name: str, plan: TrainingPlan, method: MethodPlan | None) -> Arm:
+        experiment = self.experiment
+        return TrainedArm(
+            name,
+            "supervised" if method is None else "method",
+            (lambda seed: experiment.make_encoder()) if method is None else self.method_encoder(method),
+            self.preprocessing,
+            plan.recipe,
+            plan.config,
+            None if method is None else self.method_features(method),
+            experiment.compute,
+        )
+
+
+def arm_plans(runner: _Runner) -> list[ArmPlan]:
+    """Rows in the order of the report: methods, supervised, floors."""
+    experiment = runner.experiment
+    common = {
+        "encoder": experiment.encoder_kind.__name__,
+        "encoder_config": as_config(experiment.encoder_config),
+        "preprocessing": runner.preprocessing.to_dict(),
+        "precision": experiment.compute.precision,
+        "data": runner.store.facts.source_fingerprint,
+    }
+    plans = [plan for method in experiment.methods for plan in _method_plans(runner, method, common)]
+    supervised = common | {"supervised": experiment.supervised.settings()}
+    build = partial(runner.trained, "supervised", experiment.supervised, None)
+    plans.append(ArmPlan("supervised", "supervised", supervised, build))
+    name = "random encoder probe"
+    settings = common | {"n_encoders": experiment.n_pretrainings}
+    plans.append(
+        ArmPlan(name, "floor", settings, lambda: ProbeArm("random encoder probe", "floor", runner.random_features()))
+    )
+    if experiment.minirocket:
+        name = "MiniRocket + ridge"
+        settings = {key: common[key] for key in ("preprocessing", "data")} | {"kernels": 10_000}
+        plans.append(ArmPlan(name, "floor", settings, partial(runner.minirocket, name), gives_logits=False))
+    return plans
+
+
+def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -> list[ArmPlan]:
+    """A method's frozen probe and, if asked for, its fine-tuned row."""
+    experiment = runner.experiment
+    settings = common | {"pretraining": method.settings(), "n_pretrainings": experiment.n_pretrainings}
+    probe, tuned = f"{method.name} frozen probe", f"{method.name} fine-tuned"
+    plans = [ArmPlan(probe, "method", settings, lambda: ProbeArm(probe, "method", runner.method_features(method)))]
+    if experiment.finetune is not None:
+        settings = settings | {"finetune": experiment.finetune.settings()}
+        plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
+    return plans
+
+
+def run_experiment(
+    experiment: Experiment,
+    store: RecordStore,
+    labels: Labels,
+    splits: Sequence[Split],
+    folder: Path,
+    *,
+    progress: bool = True,
+) -> None:
+    """Pretrain, train, probe and score every cell; write the scores, subsets and splits into ``folder``.
+
+    Pretraining sees the signals of the training rows only. An interrupted experiment goes on where it stopped.
+
+    Args:
+        experiment: what to compare.
+        store: the records.
+        labels: targets of every row.
+        splits: one split, or several that share their training rows (rotation).
+        folder: results folder.
+        progress: show progress bars.
+
+    Raises:
+        InputError: a patient on both sides of a split, or anything the trainings refuse.
+    """
+    for split in splits:
+        assert_patients_disjoint(store.records, split)
+    training = splits[0].train[labels.known[splits[0].train]]
+    cells = make_cells(experiment.design, labels, store.records["patient_id"].to_numpy(), training)
+    known = [
+        Split(split.train, *(part[labels.known[part]] for part in (split.validation, split.test))) for split in splits
+    ]
+    runner = _Runner(experiment, store, labels, splits, folder, progress)
+    plans = arm_plans(runner)
+    write_frame(folder, store, labels, known, cells)
+    write_json(
+        folder / "arms.json",
+        {
+            "task": labels.task,
+            "arms": [{"name": plan.name, "family": plan.family, "gives_logits": plan.gives_logits} for plan in plans],
+        },
+    )
+    run_cells(folder, plans, store, labels, known, cells, progress=progress)

@@ -1,0 +1,258 @@
+"""From the stored scores of every cell to the rows, intervals and comparisons of a report; nothing is trained here.
+
+Everything is recomputed from files alone (``records.csv``, ``splits.json``, ``subsets.json``, ``arms.json``,
+``cells/``), so that anybody can check every number of a table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ssrl_ecg.data.labels import Task as TaskName
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation import report_data as report
+from ssrl_ecg.evaluation.arms import Family
+from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores
+from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
+from ssrl_ecg.metrics.calibration import adaptive_calibration_error, brier_score, probabilities_from_logits
+from ssrl_ecg.metrics.comparison import Comparison, holm_corrected, paired_bootstrap
+from ssrl_ecg.metrics.inputs import macro
+from ssrl_ecg.metrics.multilabel import auroc, average_precision, decide, threshold_statistic
+from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples
+from ssrl_ecg.metrics.thresholds import f1_thresholds
+
+_DECISION_METRICS = ("f1", "sensitivity", "specificity", "ppv", "npv")
+
+BOOTSTRAP_SEED = 20_260
+"""Seed of every interval, so that a table can be recomputed to the digit."""
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """What must be known of an arm to read its scores."""
+
+    name: str
+    family: Family
+    gives_logits: bool
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell on the tested records.
+
+    Attributes:
+        scores: (record, class) logits, or scores of an arm that gives no logits.
+        decisions: uint8 (record, class), at thresholds with the best F1 on the validation records of the split.
+        thresholds: (record, class), on the scale of ``scores``.
+    """
+
+    scores: np.ndarray
+    decisions: np.ndarray
+    thresholds: np.ndarray
+
+
+class ResultsFolder:
+    """The files of one label-fraction experiment.
+
+    Args:
+        folder: the results folder.
+
+    Raises:
+        InputError: a file is missing.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        for name in ("records.csv", "splits.json", "subsets.json", "arms.json"):
+            if not (self.folder / name).is_file():
+                raise InputError(
+                    "results are incomplete", file=self.folder / name, expected="this file", found="nothing"
+                )
+        self._table = pd.read_csv(self.folder / "records.csv", dtype={"record_id": str, "patient_id": str})
+        self.classes = tuple(self._table.columns[3:])
+        self._row_of = {record: row for row, record in enumerate(self._table["record_id"])}
+        facts = self._json("arms.json")
+        self.task: TaskName = facts["task"]
+        self.arms = {entry["name"]: ArmFacts(**entry) for entry in facts["arms"]}
+        self._splits = self._json("splits.json")
+
+    def _json(self, name: str) -> Any:
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
+    @cached_property
+    def tested(self) -> np.ndarray:
+        """Rows of ``records.csv`` that are tested, ascending; every one is tested by exactly one split."""
+        rows = np.concatenate([self._rows(split["test"]) for split in self._splits])
+        if len(np.unique(rows)) != len(rows):
+            raise InputError("a record is tested by two splits", file=self.folder / "splits.json")
+        return np.sort(rows)
+
+    def _rows(self, records: Iterable[str]) -> np.ndarray:
+        return np.array([self._row_of[record] for record in records], dtype=np.int64)
+
+    @cached_property
+    def records(self) -> EvaluatedRecords:
+        """The tested records with their labels, patients and folds."""
+        table = self._table.iloc[self.tested]
+        targets = table[list(self.classes)].to_numpy(np.uint8)
+        return EvaluatedRecords(targets, table["patient_id"].to_numpy(), table["fold"].to_numpy(), self.classes)
+
+    @property
+    def record_ids(self) -> list[str]:
+        """Ids of the tested records in order."""
+        return self._table["record_id"].iloc[self.tested].tolist()
+
+    def fractions(self, arm: str) -> list[float]:
+        """Label fractions at which an arm has cells, ascending."""
+        return sorted({fraction for fraction, _, _ in cell_files(self.folder, arm)})
+
+    def n_labels(self, fraction: float) -> int:
+        """Labelled training records at a fraction (the median over subsets, which differ by one at most)."""
+        sizes = [
+            len(subset["records"])
+            for name, subset in self._json("subsets.json").items()
+            if name.startswith(f"{100 * fraction:g}pct-")
+        ]
+        return int(np.median(sizes))
+
+    def cells(self, arm: str, fraction: float) -> list[CellResult]:
+        """All cells of an arm at one fraction, in the order of their numbers."""
+        files = [path for found, _, path in cell_files(self.folder, arm) if found == fraction]
+        return [self._cell(path, self.arms[arm]) for path in files]
+
+    def _cell(self, path: Path, arm: ArmFacts) -> CellResult:
+        shape = (len(self._table), len(self.classes))
+        scores, thresholds = np.full(shape, np.nan), np.full(shape, np.nan)
+        targets = self._table[list(self.classes)].to_numpy(np.uint8)
+        for split, one in zip(self._splits, load_scores(path)[0], strict=True):
+            test = self._rows(split["test"])
+            scores[test] = one.test
+            thresholds[test] = _cut(targets[self._rows(split["validation"])], one.validation, arm.gives_logits)
+        scores, thresholds = scores[self.tested], thresholds[self.tested]
+        if self.task == "single":
+            decisions = (scores == scores.max(axis=1, keepdims=True)).astype(np.uint8)
+        else:
+            decisions = decide(scores, thresholds)
+        return CellResult(scores, decisions, thresholds)
+
+
+def _cut(targets: np.ndarray, scores: np.ndarray, gives_logits: bool) -> np.ndarray:
+    """F1-best thresholds; found on probabilities where there are any, given on the scale of the scores."""
+    if not gives_logits:
+        return f1_thresholds(targets, scores)
+    cuts = np.clip(f1_thresholds(targets, probabilities_from_logits(scores)), 1e-12, 1 - 1e-12)
+    return np.asarray(np.log(cuts / (1 - cuts)))
+
+
+def _mean_estimate(records: EvaluatedRecords, cells: Sequence[np.ndarray], statistic: object) -> float:
+    """Macro of a statistic: per fold, then mean over folds, cells and classes, without resampling."""
+    whole = Resamples.whole_sample(len(records.targets), len(cells))
+    return macro(replicate_values(records, ModelScores(np.stack(cells)), statistic, whole)[0])  # type: ignore[arg-type]
+
+
+def _calibration(
+    records: EvaluatedRecords, cells: Sequence[CellResult], arm: ArmFacts, task: TaskName
+) -> tuple[dict[str, float], dict[str, str]]:
+    if not arm.gives_logits or task == "single":
+        reason = (
+            "gives scores, not probabilities" if not arm.gives_logits else "one softmax, not one probability per class"
+        )
+        return {}, {"brier": reason, "ece": reason}
+    probabilities = [probabilities_from_logits(cell.scores) for cell in cells]
+    return {
+        "brier": float(np.mean([macro(brier_score(records.targets, one)) for one in probabilities])),
+        "ece": float(np.mean([macro(adaptive_calibration_error(records.targets, one)) for one in probabilities])),
+    }, {}
+
+
+def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replicates: int = 1000) -> report.Row:
+    """One row of the main table with its intervals."""
+    arm, records = results.arms[arm_name], results.records
+    cells = results.cells(arm_name, fraction)
+    scores = [cell.scores for cell in cells]
+    bootstrap = stratified_bootstrap(
+        records,
+        ModelScores(np.stack(scores)),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
+        n_replicates=n_replicates,
+    )
+    calibration, undefined = _calibration(records, cells, arm, results.task)
+    decisions = [cell.decisions for cell in cells]
+    positives = records.targets.sum(axis=0)
+    return report.Row(
+        name=arm_name,
+        family=arm.family,
+        label_fraction=fraction,
+        n_labels=results.n_labels(fraction),
+        macro_auroc=bootstrap.macro.estimate,
+        interval=(bootstrap.macro.low, bootstrap.macro.high),
+        per_class={
+            name: report.ClassScore(auroc=one.estimate, lo=one.low, hi=one.high, n_positives=int(positives[column]))
+            for column, (name, one) in enumerate(bootstrap.per_class.items())
+        },
+        auprc=_mean_estimate(records, scores, average_precision),
+        **{name: _mean_estimate(records, decisions, threshold_statistic(name)) for name in _DECISION_METRICS},
+        **calibration,
+        n_subsets=1 if fraction == 1.0 else len(cells),
+        n_seeds=len(cells) if fraction == 1.0 else 1,
+        per_fold={
+            int(fold): float(np.mean([macro(auroc(records.targets[rows], one[rows])) for one in scores]))
+            for fold, rows in records.fold_rows().items()
+        },
+        undefined=undefined,
+    )
+
+
+def make_comparisons(
+    results: ResultsFolder, pairs: Sequence[tuple[str, str]], *, n_replicates: int = 1000
+) -> list[report.Comparison]:
+    """Paired differences of macro AUROC at every fraction both arms have, corrected together by Holm's rule."""
+    found: dict[tuple[str, str, float], Comparison] = {}
+    for first, second in pairs:
+        for fraction in sorted(set(results.fractions(first)) & set(results.fractions(second))):
+            models = [
+                ModelScores(np.stack([cell.scores for cell in results.cells(arm, fraction)])) for arm in (first, second)
+            ]
+            found[first, second, fraction] = paired_bootstrap(
+                results.records, *models, generator=np.random.default_rng(BOOTSTRAP_SEED), n_replicates=n_replicates
+            )
+    corrected = holm_corrected({str(key): one.macro for key, one in found.items()})
+    comparisons = []
+    for first, second, fraction in found:
+        one = corrected[str((first, second, fraction))]
+        if one.verdict == "undefined" or one.p_holm is None:
+            continue
+        comparisons.append(
+            report.Comparison(
+                a=first, b=second, label_fraction=fraction, difference=one.interval.estimate, lo=one.interval.low,
+                hi=one.interval.high, p=one.p_value, p_holm=one.p_holm, verdict=one.verdict,
+            )
+        )  # fmt: skip
+    return comparisons
+
+
+def default_pairs(arms: Iterable[ArmFacts]) -> list[tuple[str, str]]:
+    """Every method against the supervised rows and every floor."""
+    listed = list(arms)
+    methods = [arm.name for arm in listed if arm.family == "method"]
+    others = [arm.name for arm in listed if arm.family != "method"]
+    return list(product(methods, others))
+
+
+def make_rows(results: ResultsFolder, *, n_replicates: int = 1000) -> list[report.Row]:
+    """All rows at all fractions, fraction by fraction."""
+    pairs = [(fraction, arm) for arm in results.arms for fraction in results.fractions(arm)]
+    order = list(results.arms)
+    return [
+        make_row(results, arm, fraction, n_replicates=n_replicates)
+        for fraction, arm in sorted(pairs, key=lambda pair: (pair[0], order.index(pair[1])))
+    ]
