@@ -12,6 +12,12 @@ def content(folder):
     return {file.name: file.read_text() for file in folder.iterdir()}
 
 
+def fail_halfway(folder):
+    with replacing_folder(folder) as building:
+        (building / "new.txt").write_text("half")
+        raise RuntimeError("halfway")
+
+
 def test_replaces_when_complete(tmp_path):
     target = tmp_path / "target"
     for text in ("old", "new"):
@@ -25,9 +31,8 @@ def test_replaces_when_complete(tmp_path):
 def test_a_failure_leaves_the_old_folder(tmp_path):
     with replacing_folder(tmp_path / "target") as building:
         (building / "old.txt").write_text("old")
-    with pytest.raises(RuntimeError, match="in the middle"), replacing_folder(tmp_path / "target") as building:
-        (building / "new.txt").write_text("half")
-        raise RuntimeError("in the middle")
+    with pytest.raises(RuntimeError, match="halfway"):
+        fail_halfway(tmp_path / "target")
     assert content(tmp_path / "target") == {"old.txt": "old"}
     assert os.listdir(tmp_path) == ["target"]
 

@@ -10,12 +10,14 @@ from ssrl_ecg.errors import InputError
 
 SAMPLES = np.array([[1, -2], [300, 4], [-32768, 6], [7, -800], [9, 32767]], dtype="<i2")  # (time, lead)
 
+CONTENT = SAMPLES.tobytes()
+
 
 def checksum(lead):
     return int(SAMPLES[:, lead].astype(np.int64).sum()) % 65536
 
 
-def write(folder, header, content=SAMPLES.tobytes()):
+def write(folder, header, content=CONTENT):
     (folder / "r.hea").write_text(header)
     (folder / "r.dat").write_bytes(content)
     return folder / "r"
@@ -80,7 +82,8 @@ def test_a_longer_signal_file_is_read_as_far_as_the_header_says(tmp_path):
 @pytest.mark.parametrize("fmt", ["212", "80", "24", "32"])
 def test_other_formats_go_through_wfdb(tmp_path, fmt):
     signal = np.random.default_rng(0).integers(-100, 100, (50, 2))
-    wfdb.wrsamp("r", 100, ["mV"] * 2, ["I", "II"], d_signal=signal, fmt=[fmt] * 2, adc_gain=[200.0] * 2, baseline=[0] * 2, write_dir=str(tmp_path))  # fmt: skip
+    scaling = {"units": ["mV"] * 2, "adc_gain": [200.0] * 2, "baseline": [0] * 2}
+    wfdb.wrsamp("r", 100, sig_name=["I", "II"], d_signal=signal, fmt=[fmt] * 2, write_dir=str(tmp_path), **scaling)
     np.testing.assert_array_equal(read_wfdb(tmp_path / "r").signal_mv, (signal.T / 200).astype(np.float32))
 
 

@@ -299,9 +299,8 @@ def _label_sets(codes: list[tuple[tuple[str, float], ...]], statements: pd.DataF
     label_sets = {}
     for name, class_of_code in mappings.items():
         classes = DIAGNOSTIC_CLASSES if name == "super" else tuple(sorted(set(class_of_code.dropna())))
-        belongs = class_of_code.to_numpy()[:, None] == np.array(classes, dtype=object)
-        values = (has_code.astype(np.float32) @ belongs.astype(np.float32) > 0).astype(np.uint8)
-        label_sets[name] = Labels(name, classes, values, is_annotated, "multilabel")
+        columns = [has_code[:, (class_of_code == one).to_numpy()].any(axis=1) for one in classes]
+        label_sets[name] = Labels(name, classes, np.stack(columns, axis=1).astype(np.uint8), is_annotated, "multilabel")
     return label_sets | _superclass_tasks(label_sets["super"].values)
 
 

@@ -268,16 +268,18 @@ def _to_microvolts(recording: SignalFile, layout: Layout) -> tuple[NDArray[np.in
     """Return (lead, time) int16 in uV, leads in canonical order, or raise InputError: why the record is rejected."""
     signal_uv = _fitted_to(recording, layout) * _UV_PER_MV
     np.rint(signal_uv, out=signal_uv)
-    low, high = signal_uv.min(axis=1), signal_uv.max(axis=1)
-    is_finite = np.isfinite(low) & np.isfinite(high)  # a NaN anywhere in a lead makes both NaN
-    if not is_finite.all():
-        leads = ", ".join(lead for lead, finite in zip(LEADS, is_finite, strict=True) if not finite)
-        raise InputError("NaN or infinite samples", found=f"lead {leads}")
+    low, high = signal_uv.min(axis=1).tolist(), signal_uv.max(axis=1).tolist()
+    unusable = [
+        lead for lead, a, b in zip(LEADS, low, high, strict=True) if not (math.isfinite(a) and math.isfinite(b))
+    ]
+    if unusable:  # a NaN anywhere in a lead makes both ends of its range NaN
+        raise InputError("NaN or infinite samples", found=f"lead {', '.join(unusable)}")
     n_clipped = 0
-    if max(high.max(), -low.min()) > CLIP_UV:
+    if max(high) > CLIP_UV or min(low) < -CLIP_UV:
         n_clipped = int(np.count_nonzero(np.abs(signal_uv) > CLIP_UV))
         signal_uv = signal_uv.clip(-CLIP_UV, CLIP_UV)
-    return signal_uv.astype("<i2"), _Quality(int(np.count_nonzero(low == high)), n_clipped)
+    n_flat = sum(a == b for a, b in zip(low, high, strict=True))
+    return signal_uv.astype("<i2"), _Quality(n_flat, n_clipped)
 
 
 def _fitted_to(recording: SignalFile, layout: Layout) -> NDArray[np.float32]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,8 +37,7 @@ _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
 _GAIN = re.compile(r"(-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?:\((-?\d+)\))?(?:/(\S+))?")
 
 
-@dataclass(frozen=True)
-class _Header:
+class _Header(NamedTuple):
     """A header file: from ``files`` on, one field of every signal line; all empty for a record of several segments."""
 
     sampling_rate_hz: float
@@ -226,13 +224,15 @@ def _read_samples(path: str, header: _Header, byte_offset: int) -> NDArray[np.in
 def _verify_checksums(samples: NDArray[np.int16], header: _Header) -> None:
     """Compare each lead's sum modulo 65536 with its header field, which may be written signed or unsigned."""
     try:
-        expected = np.array([int(field) for field in header.checksums])
+        expected = [int(field) for field in header.checksums]
     except ValueError:
         raise _unreadable("checksum", ", ".join(header.checksums)) from None
-    differs = (samples.sum(axis=1, dtype=np.int16) - expected) & 0xFFFF
-    if differs.any() and expected.any():
-        leads = ", ".join(lead for lead, differ in zip(header.leads, differs, strict=True) if differ)
-        raise InputError("signal file is damaged: its checksum differs from the header's", found=f"lead {leads}")
+    sums = samples.sum(axis=1, dtype=np.int16).tolist()
+    damaged = [
+        lead for lead, wanted, found in zip(header.leads, expected, sums, strict=True) if (wanted - found) % 65536
+    ]
+    if damaged and any(expected):
+        raise InputError("signal file is damaged: its checksum is not the header's", found=f"lead {', '.join(damaged)}")
 
 
 def _to_millivolts(samples: NDArray[np.int16], scaling: _Scaling) -> NDArray[np.float32]:
