@@ -110,7 +110,7 @@ class Augmentation(ABC):
         """Overwrite the chosen records of a batch that the caller owns; a chain saves a copy per step this way."""
         if len(parameters.rows):
             transformed = self._transform(signal_mv, parameters, sampling_rate_hz)
-            signal_mv.index_copy_(0, parameters.rows, transformed.to(signal_mv.dtype))
+            signal_mv[parameters.rows] = transformed
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and config as plain values, for run records."""

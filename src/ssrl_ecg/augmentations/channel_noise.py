@@ -53,5 +53,4 @@ class ChannelNoise(Augmentation):
         centred = own - own.mean(dim=-1, keepdim=True)
         sd_mv = torch.linalg.vector_norm(centred, dim=-1)[:, INDEPENDENT] / own.shape[-1] ** 0.5
         scale_mv = parameters["sd_fraction"].to(own.dtype) * sd_mv
-        noise_mv: Tensor = (TWELVE_FROM_EIGHT.to(own) * scale_mv.unsqueeze(1)) @ parameters["noise"].to(own.dtype)
-        return own.add_(noise_mv)
+        return own.baddbmm_(TWELVE_FROM_EIGHT.to(own) * scale_mv.unsqueeze(1), parameters["noise"].to(own.dtype))

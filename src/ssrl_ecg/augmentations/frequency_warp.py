@@ -48,4 +48,4 @@ class FrequencyWarp(Augmentation):
         from_middle = torch.arange(n_samples, device=signal_mv.device) - n_samples / 2
         position = n_samples / 2 + parameters["heart_rate_factor"].unsqueeze(1) * from_middle
         mirrored = (n_samples - 1) - ((n_samples - 1) - position.abs()).abs()
-        return sample_at(signal_mv.index_select(0, parameters.rows), mirrored)
+        return sample_at(signal_mv, parameters.rows, mirrored)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from scipy.special import betaincinv
 from torch import Tensor
 
 from ssrl_ecg.augmentations.base import Augmentation, AugmentationConfig, Parameters, require_within
@@ -17,8 +17,8 @@ class MedicalMixupConfig(AugmentationConfig):
     """Strength and rate of ``MedicalMixup``; SSRL-ECG documents the rate (40 %) and a Beta distribution, no shape."""
 
     probability: float = 0.4
-    beta_shape: float = 0.4
-    """Both shape parameters of the Beta distribution of lambda, in [0.01, 100] (Zhang et al. 2018 use 0.1 to 0.4)."""
+    beta_shape: float = 1.0
+    """Both shape parameters of lambda's Beta distribution, in [0.01, 100]; our choice: 1, a uniform weight."""
     smallest_own_weight: float = 0.6
     """Floor of the record's own weight, in [0.51, 1]; our choice, so that the record stays dominant."""
 
@@ -46,9 +46,9 @@ class MedicalMixup(Augmentation):
         self, rows: Tensor, signal_mv: Tensor, sampling_rate_hz: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
         shape, floor = self.config.beta_shape, self.config.smallest_own_weight
-        # The inverse distribution function, because torch's Beta takes no generator.
-        quantile = torch.rand(len(rows), generator=generator, dtype=torch.float64)
-        mixing = torch.from_numpy(betaincinv(shape, shape, quantile.numpy()))
+        # torch's Beta takes no generator: NumPy draws it, seeded from ours.
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        mixing = torch.from_numpy(np.random.default_rng(seed).beta(shape, shape, len(rows)))
         own_weight = floor + (1 - floor) * (2 * mixing - 1).abs()
         return {"own_weight": own_weight.float(), "partner": draw_partners(rows, len(signal_mv), generator)}
 

@@ -75,4 +75,4 @@ class MotionArtifact(Augmentation):
             -1
         )
         electrode_mv = parameters["amplitude_mv"].view(-1, 1, 1) / 2 * torch.sin(angle)
-        return own.add_(LEADS_FROM_ELECTRODES.to(angle) @ electrode_mv)
+        return own.baddbmm_(LEADS_FROM_ELECTRODES.to(own).expand(len(own), -1, -1), electrode_mv)

@@ -48,4 +48,4 @@ class RandomResizedCrop(Augmentation):
         position = (
             parameters["start_fraction"].unsqueeze(1) * n_samples + parameters["length_fraction"].unsqueeze(1) * index
         )
-        return sample_at(signal_mv.index_select(0, parameters.rows), position)
+        return sample_at(signal_mv, parameters.rows, position)

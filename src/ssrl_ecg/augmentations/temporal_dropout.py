@@ -54,19 +54,22 @@ class TemporalDropout(Augmentation):
     def _transform(self, signal_mv: Tensor, parameters: Parameters, sampling_rate_hz: float) -> Tensor:
         output = signal_mv.index_select(0, parameters.rows)
         index = torch.arange(output.shape[-1], device=output.device)
-        lost = _in_gaps(index / sampling_rate_hz, parameters["start_s"], parameters["gap_s"])
+        start, end = parameters["start_s"], parameters["start_s"] + parameters["gap_s"].unsqueeze(1)
+        lost = _between(start * sampling_rate_hz, end * sampling_rate_hz, len(index))
         left = torch.where(lost, -1, index).cummax(dim=1).values
         right = torch.where(lost, len(index), index).flip(1).cummin(dim=1).values.flip(1)
         row, sample = lost.nonzero(as_tuple=True)
         before, after = left[row, sample], right[row, sample]
-        weight = ((sample - before) / (after - before)).to(output.dtype).unsqueeze(1)
+        weight = ((sample - before).to(output.dtype) / (after - before)).unsqueeze(1)
         before, after = torch.where(before < 0, after, before), torch.where(after == len(index), before, after)
         output[row, :, sample] = torch.lerp(output[row, :, before], output[row, :, after], weight)
         return output
 
 
-def _in_gaps(time_s: Tensor, start_s: Tensor, gap_s: Tensor) -> Tensor:
-    """Return (row, time) booleans, true inside [start, start + gap) of any of the row's ascending gaps."""
-    at = time_s.expand(len(start_s), -1).contiguous()
-    latest = torch.searchsorted(start_s, at, right=True) - 1
-    return (latest >= 0) & (at < start_s.gather(1, latest.clamp(min=0)) + gap_s.unsqueeze(1))
+def _between(start: Tensor, end: Tensor, n_samples: int) -> Tensor:
+    """Return (row, n_samples) booleans, true at whole positions inside [start, end) of any of the row's intervals."""
+    opened = torch.zeros(len(start), n_samples + 1, dtype=torch.int8, device=start.device)
+    for edge, step in ((start, 1), (end, -1)):
+        position = edge.ceil().clamp(max=n_samples).long()
+        opened.scatter_add_(1, position, torch.full_like(position, step, dtype=torch.int8))
+    return opened[:, :-1].cumsum(dim=1, dtype=torch.int8) > 0

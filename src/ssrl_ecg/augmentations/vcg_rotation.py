@@ -52,7 +52,7 @@ class VCGRotation(Augmentation):
         dipole = torch.from_numpy(INVERSE_DOWER).to(own) @ own[:, INDEPENDENT]
         turn = rotation(parameters["xyz_radians"]).to(own) - torch.eye(3, dtype=own.dtype, device=own.device)
         leads_from_dipole = (TWELVE_FROM_EIGHT @ torch.from_numpy(DOWER)).to(own)
-        return own.add_((leads_from_dipole @ turn) @ dipole)
+        return own.baddbmm_(leads_from_dipole @ turn, dipole)
 
 
 def rotation(xyz_radians: Tensor) -> Tensor:
