@@ -1,0 +1,33 @@
+# The two commands of a newcomer are `make demo` and `make test`; each makes its own environment.
+PYTHON ?= python3
+VENV ?= .venv
+
+.PHONY: demo test lint docs-check bench clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/ssrl-ecg demo --out runs/demo
+
+test: $(VENV)/installed-dev lint
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/run_all.py
+
+$(VENV)/installed: pyproject.toml
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -e '.[dev]'
+	touch $(VENV)/installed $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

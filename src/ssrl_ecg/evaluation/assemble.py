@@ -1,0 +1,188 @@
+"""The report of a label-fraction experiment: stored scores, pretraining histories and a few test records on one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.splits import Split
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.evaluation import report_data as report
+from ssrl_ecg.evaluation.summary import CellResult, ResultsFolder, default_pairs, make_comparisons, make_rows
+from ssrl_ecg.metrics.calibration import probabilities_from_logits, reliability_curve
+
+_CURVE_POINTS = 80
+_N_EXAMPLES = 4
+
+
+def make_report(
+    folder: Path,
+    store: RecordStore,
+    labels: Labels,
+    splits: Sequence[Split],
+    *,
+    title: str,
+    kind: report.Kind,
+    data_name: str,
+    data_statement: str,
+    attribution: str,
+    run: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    n_replicates: int = 1000,
+) -> report.ReportData:
+    """Build everything the page says from a finished results folder.
+
+    Args:
+        folder: results folder of ``run_experiment``.
+        store: the records, for facts and the drawn examples.
+        labels: targets of every row.
+        splits: the splits of the experiment.
+        title: heading.
+        kind: "synthetic", "sample" or "data".
+        data_name: short name of the recordings.
+        data_statement: what the recordings are, in one sentence.
+        attribution: licence and authors, shown below the example recordings.
+        run: the run record (``run.json``) so far.
+        notes: further caveats.
+        n_replicates: bootstrap replicates of every interval.
+    """
+    results = ResultsFolder(folder)
+    rows = make_rows(results, n_replicates=n_replicates)
+    comparisons = make_comparisons(results, default_pairs(results.arms.values()), n_replicates=n_replicates)
+    return report.ReportData(
+        title=title,
+        kind=kind,
+        data_statement=data_statement,
+        interval_statement=(
+            f"95 % intervals: {n_replicates} bootstrap replicates that resample patients within each test fold and, "
+            "where there are several, label subsets or seeds. AUROC is taken per test fold, then averaged. "
+            "Differences are paired on the same resamples; p values are corrected together by Holm's rule."
+        ),
+        run=_run_facts(run),
+        data=_data_facts(store, labels, splits, data_name, attribution),
+        rows=tuple(rows),
+        comparisons=tuple(comparisons),
+        curves=tuple(_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
+        training=tuple(_training_curves(folder)),
+        examples=tuple(_examples(results, rows, store)),
+        notes=tuple(notes),
+    )
+
+
+def _run_facts(run: Mapping[str, Any]) -> report.RunFacts:
+    return report.RunFacts(
+        command=" ".join(run["command"]),
+        **{name: run[name] for name in ("config", "seed", "commit", "versions", "machine", "started")},
+        wall_time_s=run.get("wall_time_s", float("nan")),
+    )
+
+
+def _data_facts(
+    store: RecordStore, labels: Labels, splits: Sequence[Split], name: str, attribution: str
+) -> report.DataFacts:
+    parts = {
+        "training": splits[0].train,
+        "validation": np.unique(np.concatenate([split.validation for split in splits])),
+        "test": np.unique(np.concatenate([split.test for split in splits])),
+    }
+    taken = {part: labels.take(rows) for part, rows in parts.items()}
+    return report.DataFacts(
+        name=name,
+        n_records=len(store),
+        n_patients=int(store.records["patient_id"].nunique()),
+        n_rejected=store.facts.n_rejected,
+        split_sizes={part: len(rows) for part, rows in parts.items()},
+        class_counts={part: one.counts() for part, one in taken.items()},
+        classes_without_positives={part: one.empty_classes for part, one in taken.items() if one.empty_classes},
+        fingerprint=store.facts.source_fingerprint,
+        attribution=attribution,
+    )
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> report.XY:
+    """At most ``_CURVE_POINTS`` points, ends included, three decimals."""
+    keep = np.unique(np.linspace(0, len(x) - 1, _CURVE_POINTS).round().astype(int))
+    return tuple(np.round(x[keep], 3).tolist()), tuple(np.round(y[keep], 3).tolist())
+
+
+def _class_curves(
+    targets: np.ndarray, cell: CellResult, gives_logits: bool, classes: Sequence[str]
+) -> Iterator[tuple[str, str, report.XY]]:
+    for column, name in enumerate(classes):
+        target, score = targets[:, column], cell.scores[:, column]
+        if target.min() == target.max():
+            continue
+        false_positive, true_positive, _ = roc_curve(target, score)
+        yield "roc", name, _thinned(false_positive, true_positive)
+        precision, recall, _ = precision_recall_curve(target, score)
+        yield "pr", name, _thinned(recall[::-1], precision[::-1])
+        if gives_logits:
+            curve = reliability_curve(target, probabilities_from_logits(score))
+            yield "reliability", name, _thinned(curve.predicted, curve.observed)
+
+
+def _curves(results: ResultsFolder, fraction: float) -> report.Curves:
+    """Curves of each arm's first label subset, test folds pooled."""
+    found: dict[str, dict[str, dict[str, report.XY]]] = {"roc": {}, "pr": {}, "reliability": {}}
+    for arm in results.arms.values():
+        cells = results.cells(arm.name, fraction)
+        gives_probabilities = arm.gives_logits and results.task != "single"
+        for kind, name, points in (
+            _class_curves(results.records.targets, cells[0], gives_probabilities, results.classes) if cells else ()
+        ):
+            found[kind].setdefault(arm.name, {})[name] = points
+    return report.Curves(label_fraction=fraction, **found)
+
+
+def _training_curves(folder: Path) -> Iterator[report.TrainingCurve]:
+    for path in sorted((folder / "pretraining").glob("*.json")):
+        history = json.loads(path.read_text(encoding="utf-8"))["history"]
+        names = [name for name in dict.fromkeys(name for row in history for name in row) if name != "epoch"]
+        yield report.TrainingCurve(
+            name=f"pretraining {path.stem}",
+            series={name: tuple(row.get(name, float("nan")) for row in history) for name in names},
+        )
+
+
+def _examples(results: ResultsFolder, rows: Sequence[report.Row], store: RecordStore) -> Iterator[report.Example]:
+    """Test records seen by the best method row: the surest right answer, the surest wrong one, and typical ones."""
+    methods = [row for row in rows if row.family == "method"]
+    if not methods or results.task == "single":
+        return
+    best = max(methods, key=lambda row: (row.label_fraction, row.macro_auroc))
+    cell, targets = results.cells(best.name, best.label_fraction)[0], results.records.targets
+    probabilities, cuts = probabilities_from_logits(cell.scores), probabilities_from_logits(cell.thresholds)
+    wrong = (cell.decisions != targets).sum(axis=1)
+    surprise = np.abs(probabilities - targets).max(axis=1)
+    order = np.argsort(surprise, kind="stable")
+    right = [row for row in order if wrong[row] == 0 and targets[row].any()]
+    chosen = (
+        {right[0]: "the surest right answer", order[-1]: "the surest wrong answer"}
+        if right
+        else {order[-1]: "the surest wrong answer"}
+    )
+    abnormal = [row for row in right if not targets[row, 0]][: _N_EXAMPLES - 2]
+    chosen |= {
+        row: "right, and among the surest of records without the first class" for row in abnormal if row not in chosen
+    }
+    row_of = {record: row for row, record in enumerate(store.records["record_id"])}
+    for position, note in chosen.items():
+        record = results.record_ids[position]
+        yield report.Example(
+            record_id=record,
+            predicted_by=f"{best.name}, {100 * best.label_fraction:g} % of the labels",
+            sampling_rate_hz=store.facts.sampling_rate_hz,
+            true_labels=tuple(
+                name for name, present in zip(results.classes, targets[position], strict=True) if present
+            ),
+            probabilities=dict(zip(results.classes, probabilities[position].tolist(), strict=True)),
+            thresholds=dict(zip(results.classes, cuts[position].tolist(), strict=True)),
+            note=note,
+            signal_mv=store.read_mv(np.array([row_of[record]]))[0],
+        )
