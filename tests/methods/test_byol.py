@@ -93,12 +93,12 @@ def test_last_step_leaves_the_target_where_it_is():
     assert all(torch.equal(a, b) for a, b in zip(before, target_state(method), strict=True))
 
 
-@pytest.mark.parametrize("total_steps", [1, 60, 600, 5000])
-def test_short_trainings_start_with_a_half_life_of_a_fiftieth_of_the_steps(total_steps):
+@pytest.mark.parametrize("total_steps", [1, 60, 600, 1700])
+def test_short_trainings_start_with_a_half_life_of_a_tenth_of_the_steps(total_steps):
     method = build()
     method.begin(total_steps)
     left = 1.0
-    steps = 0.02 * total_steps
+    steps = 0.1 * total_steps
     for _ in range(int(steps)):
         left *= method.tau(0.0)
     left *= method.tau(0.0) ** (steps - int(steps))
@@ -108,7 +108,7 @@ def test_short_trainings_start_with_a_half_life_of_a_fiftieth_of_the_steps(total
 
 def test_long_trainings_and_exact_start_values_are_left_alone():
     method = build()
-    method.begin(9000)
+    method.begin(1800)
     assert method.tau(0.0) == pytest.approx(0.996)
     exact = build(momentum_tau=0.99, scale_half_life=False)
     exact.begin(100)
