@@ -39,7 +39,9 @@ _NORMAL_DIPOLE_MV = np.array(
         [0.09, 0.05, -0.07],
     ]
 )
-_X, _Y, _Z = range(3)
+_DIPOLE_SCATTER_MV = np.array([0.015, 0.06, 0.12, 0.12, 0.0, 0.03, 0.06, 0.02])
+"""SD of each component of a wave's vector between normal hearts."""
+_Y, _Z = 1, 2
 
 _JOINT_SHARES: dict[tuple[str, ...], float] = {
     ("NORM",): 0.418,
@@ -112,6 +114,7 @@ class Disease:
         share: its share among the patients of its superclass.
         change: what it does to the heart; normal hearts stay as they are.
         benign: may stand beside NORM.
+        is_form: PTB-XL counts it among the form statements too.
     """
 
     code: str
@@ -121,6 +124,7 @@ class Disease:
     share: float
     change: Change
     benign: bool = False
+    is_form: bool = False
 
 
 def _unchanged(hearts: Hearts, rows: IntArray, severity: FloatArray) -> None:
@@ -134,10 +138,10 @@ def _infarction(x: float, y: float, z: float) -> Change:
     def change(hearts: Hearts, rows: IntArray, severity: FloatArray) -> None:
         towards = severity[:, None] * wall
         acute = hearts.acute[rows, None]
-        hearts.dipole_mv[rows, Q] -= 0.45 * towards
-        hearts.dipole_mv[rows, R] -= 0.30 * towards
+        hearts.dipole_mv[rows, Q] -= 0.36 * towards
+        hearts.dipole_mv[rows, R] -= 0.24 * towards
         hearts.dipole_mv[rows, ST] += np.where(acute, 0.20, 0.02) * towards
-        hearts.dipole_mv[rows, T] += np.where(acute, 0.12, -0.32) * towards
+        hearts.dipole_mv[rows, T] += np.where(acute, 0.12, -0.26) * towards
         hearts.q_s[rows] += 0.012 * severity
 
     return change
@@ -213,7 +217,7 @@ def _left_ventricular_hypertrophy(hearts: Hearts, rows: IntArray, severity: Floa
 
 
 def _right_ventricular_hypertrophy(hearts: Hearts, rows: IntArray, severity: FloatArray) -> None:
-    hearts.dipole_mv[rows, S] += severity[:, None] * [-0.9, 0.1, -0.5]
+    hearts.dipole_mv[rows, S] += severity[:, None] * [-0.9, 0.1, -0.8]
     hearts.dipole_mv[rows, R] += severity[:, None] * [-0.7, 0.1, -0.3]
     hearts.dipole_mv[rows, P] *= 1 + 0.6 * severity[:, None]
 
@@ -239,11 +243,11 @@ DISEASES: tuple[Disease, ...] = (
     Disease("ASMI", "anteroseptal myocardial infarction", "MI", "AMI", 0.35, _infarction(0.2, -0.1, -1.0)),
     Disease("ALMI", "anterolateral myocardial infarction", "MI", "AMI", 0.10, _infarction(0.7, -0.1, -0.7)),
     Disease("LMI", "lateral myocardial infarction", "MI", "LMI", 0.10, _infarction(1.0, -0.2, 0.1)),
-    Disease("NDT", "non-diagnostic T abnormalities", "STTC", "STTC", 0.36, _flat_t, benign=True),
+    Disease("NDT", "non-diagnostic T abnormalities", "STTC", "STTC", 0.36, _flat_t, benign=True, is_form=True),
     Disease("ISC_", "non-specific ischaemic ST-T changes", "STTC", "ISC_", 0.26, _ischaemia),
-    Disease("NST_", "non-specific ST changes", "STTC", "NST_", 0.18, _st_depression),
+    Disease("NST_", "non-specific ST changes", "STTC", "NST_", 0.18, _st_depression, is_form=True),
     Disease("ISCAL", "ischaemic ST-T changes in anterolateral leads", "STTC", "ISCA", 0.14, _anterolateral_ischaemia),
-    Disease("LNGQT", "long QT interval", "STTC", "STTC", 0.06, _long_qt),
+    Disease("LNGQT", "long QT interval", "STTC", "STTC", 0.06, _long_qt, is_form=True),
 )
 """What the simulator can show, in the order of application: voltage, conduction, infarction, repolarisation."""
 
@@ -263,7 +267,7 @@ def draw_labels(n_patients: int, generator: np.random.Generator) -> NDArray[np.u
 
 
 def draw_hearts(
-    labels: NDArray[np.uint8], generator: np.random.Generator, *, severity: tuple[float, float] = (0.2, 1.0)
+    labels: NDArray[np.uint8], generator: np.random.Generator, *, severity: tuple[float, float] = (0.1, 1.0)
 ) -> Hearts:
     """Draw one heart per patient that has the diagnoses its labels name.
 
@@ -310,8 +314,7 @@ def _draw_codes(labels: NDArray[np.uint8], generator: np.random.Generator) -> ND
 def _normal_hearts(n: int, generator: np.random.Generator) -> Hearts:
     """Draw hearts without disease: size, axis, wave sizes, intervals and rhythm vary as between healthy people."""
     scatter = np.exp(generator.normal(0, 0.18, (n, len(WAVES), 1)))
-    dipole_mv = _NORMAL_DIPOLE_MV * scatter + generator.normal(0, 0.025, (n, len(WAVES), 3))
-    dipole_mv[:, LATE] = 0
+    dipole_mv = _NORMAL_DIPOLE_MV * scatter + _DIPOLE_SCATTER_MV[:, None] * generator.normal(0, 1, (n, len(WAVES), 3))
     size = np.exp(generator.normal(0, 0.22, (n, 1, 1)))
     axes = Rotation.from_euler("xyz", generator.normal(0, [0.12, 0.20, 0.30], (n, 3))).as_matrix()
     rate = generator.random((2, n))

@@ -29,6 +29,8 @@ _CHUNK_SAMPLES = 256_000
 """Samples per lead rendered at once: what the working arrays of one chunk take still fits a processor cache."""
 _ONSET_MARGIN_S = 0.03
 """How long before its QRS onset a beat's ventricular waves are rendered from: they are a few microvolts there."""
+_REST_S = 0.08
+"""Least time from a T wave's end to the next QRS complex: by the hand-over the wave has faded to a few microvolts."""
 _F_WAVE_DIPOLE_MV = np.array([0.010, 0.030, -0.045])
 
 _PVC_CENTRE_S = np.array([0.025, 0.075, 0.290])
@@ -86,7 +88,7 @@ def simulate(
     duration_s: float = 10.0,
     labels: NDArray[np.uint8] | None = None,
     patients: NDArray[np.int64] | None = None,
-    severity: tuple[float, float] = (0.2, 1.0),
+    severity: tuple[float, float] = (0.1, 1.0),
     noise: float = 1.0,
     mains_hz: float | None = None,
 ) -> SimulatedECG:
@@ -184,7 +186,7 @@ def _draw_beats(hearts: Hearts, breathing_hz: FloatArray, duration_s: float, gen
     coupling = np.where(ventricular | atrial, generator.uniform(0.62, 0.80, rr_s.shape), 1.0)
     after_pvc = np.pad(ventricular[:, :-1], ((0, 0), (1, 0)))
     pause = np.where(after_pvc, 2 - np.roll(coupling, 1, axis=1), 1.0)
-    shortest_s = np.maximum(qt_s[:, None] + 0.05, np.where(after_pvc, _PVC_MIN_RR_S, 0))
+    shortest_s = np.maximum(qt_s[:, None] + _REST_S, np.where(after_pvc, _PVC_MIN_RR_S, 0))
     rr_s = np.maximum(rr_s * coupling * pause, shortest_s)
     before_start_s = generator.random((n, 1)) * rr_s[:, :1]
     return _Beats(np.cumsum(rr_s, axis=1) - rr_s[:, :1] - before_start_s, ventricular, atrial, qt_s)

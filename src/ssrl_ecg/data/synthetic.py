@@ -227,6 +227,7 @@ def _statements() -> pd.DataFrame:
         disease.code: {
             "description": disease.description,
             "diagnostic": 1.0,
+            "form": 1.0 if disease.is_form else np.nan,
             "diagnostic_class": disease.superclass,
             "diagnostic_subclass": disease.subclass,
         }
