@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,35 +17,42 @@ import numpy as np
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder and rename it to ``target`` if the block succeeds.
 
-    The folder is made if it is missing. If the block raises, the temporary file is removed and an existing target is left as it was.
+    The folder is made if it is missing. If the block raises, the temporary file is removed and an existing target is
+    left as it was. A process killed inside the block leaves the temporary file behind, never a target cut short.
+
+    Raises:
+        OSError: the file system refused; the target is as it was.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    temporary.touch(exist_ok=False)  # claims the name with the permissions that the user's umask gives new files
     try:
         yield temporary
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(target: str | Path) -> None:
+    """Remove what processes killed while writing ``target`` left behind; only while no other process is writing it."""
+    target = Path(target)
+    for leftover in target.parent.glob(f".{target.name}.*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 def jsonable(value: Any) -> Any:
     """Turn NumPy scalars and arrays, tuples, sets and paths into what JSON knows; NaN and infinities become null."""
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return jsonable(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return jsonable(sorted(value))
+    if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
-    if isinstance(value, np.generic):
-        return jsonable(value.item())
+    if isinstance(value, (np.ndarray, np.generic)):
+        return jsonable(value.tolist())
     if isinstance(value, Path):
         return value.as_posix()
     if isinstance(value, float) and not np.isfinite(value):
@@ -55,7 +62,6 @@ def jsonable(value: Any) -> Any:
 
 def write_json(target: str | Path, value: Any) -> None:
     """Write ``value`` as indented UTF-8 JSON, whole or not at all."""
+    text = json.dumps(jsonable(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_path(target) as temporary:
-        temporary.write_text(
-            json.dumps(jsonable(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(text, encoding="utf-8")

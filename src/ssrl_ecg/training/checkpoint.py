@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from ssrl_ecg.data.labels import Task
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path, jsonable
 from ssrl_ecg.models import ENCODERS, HEADS
@@ -22,6 +26,8 @@ _FORMAT = 1
 _KEY = "ssrl_ecg"
 MAX_BYTES = 4 * 2**30
 """Larger files are refused before they are opened."""
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -56,22 +62,18 @@ class ClassifierCheckpoint:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def _name_in(table: dict[str, Any], value: object) -> str:
-    return next(name for name, kind in table.items() if type(value) is kind)
-
-
-def _encoder_header(encoder: Encoder) -> dict[str, Any]:
-    return {"name": _name_in(ENCODERS, encoder), "config": encoder.config.to_dict()}
-
-
 def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | ClassifierCheckpoint) -> None:
-    """Write weights and header to ``path``, whole or not at all."""
+    """Write weights and header to ``path``, whole or not at all.
+
+    Raises:
+        InputError: the file system refused; what was at ``path`` is still there.
+    """
     header: dict[str, Any] = {
         "format": _FORMAT,
         "preprocessing": checkpoint.preprocessing.to_dict(),
         "provenance": checkpoint.provenance,
     }
-    module: torch.nn.Module
+    module: nn.Module
     if isinstance(checkpoint, EncoderCheckpoint):
         module = checkpoint.encoder
         header |= {"kind": "encoder", "encoder": _encoder_header(checkpoint.encoder)}
@@ -88,65 +90,11 @@ def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | Classifier
             "thresholds": checkpoint.thresholds,
         }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in module.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(jsonable(header))})
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    if not path.is_file():
-        raise InputError("no such checkpoint", file=path)
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(
-            "checkpoint is too large", file=path, expected=f"at most {MAX_BYTES} bytes", found=path.stat().st_size
-        )
     try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get(_KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is not a mapping)
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise InputError(f"not a whole safetensors checkpoint: {error}", file=path) from error
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise InputError(
-            "not a checkpoint of this toolkit",
-            file=path,
-            field=_KEY,
-            expected=f"format {_FORMAT}",
-            found=header and header.get("format"),
-        )
-    return header, tensors
-
-
-def _load_into(module: torch.nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
-        raise InputError(f"the weights do not fit {type(module).__name__}: {detail}", file=path) from error
-
-
-def _build_encoder(header: dict[str, Any], path: Path) -> Encoder:
-    name, config = header["encoder"]["name"], header["encoder"]["config"]
-    if name not in ENCODERS:
-        raise InputError(
-            "unknown encoder in checkpoint", file=path, field="encoder", expected=" | ".join(ENCODERS), found=name
-        )
-    kind = ENCODERS[name]
-    return kind(kind.Config.from_dict(config))
-
-
-def _load_state_dict_file(path: Path, preprocessing: Preprocessing | None) -> EncoderCheckpoint:
-    """A ``.pt`` file of the published form {"encoder": state_dict}; it says nothing of its input, so the caller must."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError("cannot be read as plain tensors", file=path, expected='{"encoder": state_dict}') from error
-    if not isinstance(content, dict) or not isinstance(content.get("encoder"), dict):
-        raise InputError("not a state dictionary file", file=path, expected='{"encoder": state_dict}')
-    encoder = ENCODERS["cnn"](ENCODERS["cnn"].Config())
-    _load_into(encoder, content["encoder"], path)
-    if preprocessing is None:
-        raise InputError("this file carries no preprocessing; convert it to safetensors first", file=path)
-    return EncoderCheckpoint(encoder.eval(), preprocessing, {"converted_from": path.name})
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={_KEY: json.dumps(jsonable(header))})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"the checkpoint cannot be written: {error}", file=path) from error
 
 
 def load_encoder(
@@ -155,64 +103,180 @@ def load_encoder(
     """Read a pretrained encoder, also out of a classifier's checkpoint.
 
     Args:
-        path: safetensors checkpoint, or ``.pt`` of the form {"encoder": state_dict of an ``ECGEncoder1DCNN``}, read without running code.
+        path: a checkpoint of this toolkit under any name, or a file that torch saved as {"encoder": state_dict of an
+            ``ECGEncoder1DCNN``}, which is read without running code from it.
         expected_encoder: name the encoder must have.
-        preprocessing: what to assume for a ``.pt`` file; a safetensors checkpoint carries its own.
+        preprocessing: what to assume for a file that torch saved; a checkpoint of this toolkit carries its own.
+
+    Returns:
+        The encoder, on the CPU and in eval mode; torch's global generator is where it was.
 
     Raises:
         InputError: missing, truncated, foreign or mismatching file.
     """
     path = Path(path)
-    if path.suffix == ".pt" and path.is_file():
-        return _load_state_dict_file(path, preprocessing)
-    header, tensors = _read(path)
-    if expected_encoder is not None and header["encoder"]["name"] != expected_encoder:
-        raise InputError(
-            "checkpoint of another encoder",
-            file=path,
-            field="encoder",
-            expected=expected_encoder,
-            found=header["encoder"]["name"],
-        )
-    encoder = _build_encoder(header, path)
-    if header["kind"] == "classifier":
-        tensors = {
-            name.removeprefix("encoder."): value for name, value in tensors.items() if name.startswith("encoder.")
-        }
-    _load_into(encoder, tensors, path)
-    return EncoderCheckpoint(encoder.eval(), Preprocessing.from_dict(header["preprocessing"]), header["provenance"])
+    torch_saved = _was_saved_by_torch(path)
+    header, tensors = _read_torch_file(path, preprocessing) if torch_saved else _read(path)
+    with _interpreting(header, path):
+        name = header["encoder"]["name"]
+        if expected_encoder not in (None, name):
+            raise InputError("checkpoint of another encoder", field="encoder", expected=expected_encoder, found=name)
+        if header["kind"] == "classifier":
+            prefix = "encoder."
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        encoder = _filled(lambda: _build_encoder(header), tensors)
+        return EncoderCheckpoint(encoder, _preprocessing(header, encoder), dict(header["provenance"]))
 
 
 def load_classifier(path: str | Path) -> ClassifierCheckpoint:
     """Read a classifier.
+
+    Returns:
+        The classifier, on the CPU and in eval mode; torch's global generator is where it was.
 
     Raises:
         InputError: missing, truncated or foreign file, or an encoder without a head.
     """
     path = Path(path)
     header, tensors = _read(path)
-    if header["kind"] != "classifier":
-        raise InputError(
-            "this checkpoint holds an encoder without a classification head; train one with finetune or probe",
-            file=path,
+    with _interpreting(header, path):
+        if header["kind"] != "classifier":
+            raise InputError("this checkpoint holds an encoder without a head; train one with finetune or probe")
+        classifier = _filled(lambda: _build_classifier(header), tensors)
+        classes, thresholds = tuple(header["classes"]), header["thresholds"]
+        if len(classes) != classifier.head.n_outputs or not all(isinstance(name, str) for name in classes):
+            raise InputError("class names do not fit the outputs", field="classes", expected=classifier.head.n_outputs)
+        if header["task"] not in get_args(Task):
+            raise InputError("unknown task", field="task", expected=" | ".join(get_args(Task)), found=header["task"])
+        if thresholds is not None and len(thresholds) != len(classes):
+            raise InputError("one threshold per class is needed", field="thresholds", expected=len(classes))
+        return ClassifierCheckpoint(
+            classifier,
+            _preprocessing(header, classifier.encoder),
+            classes,
+            header["task"],
+            str(header["label_set"]),
+            None if thresholds is None else tuple(float(value) for value in thresholds),
+            dict(header["provenance"]),
         )
-    name = header["head"]["name"]
+
+
+def _name_in(table: Mapping[str, type[nn.Module]], value: nn.Module) -> str:
+    return next(name for name, kind in table.items() if type(value) is kind)
+
+
+def _encoder_header(encoder: Encoder) -> dict[str, Any]:
+    return {"name": _name_in(ENCODERS, encoder), "config": encoder.config.to_dict()}
+
+
+def _was_saved_by_torch(path: Path) -> bool:
+    """Told by content, as any name may be given: safetensors has ``{`` at byte 8, torch writes a zip or a pickle."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] != b"{" and start.startswith((b"PK\x03\x04", b"\x80\x02"))
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise InputError("no such checkpoint", file=path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError("checkpoint is too large", file=path, expected=f"at most {MAX_BYTES} bytes", found=size)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a checkpoint of this toolkit."""
+    _check_size(path)
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+        raise InputError(f"not a whole safetensors checkpoint: {error}", file=path) from error
+    found = header.get("format") if isinstance(header, dict) else None
+    if not isinstance(header, dict) or found != _FORMAT:
+        expected = f"format {_FORMAT}"
+        raise InputError("not a checkpoint of this toolkit", file=path, field=_KEY, expected=expected, found=found)
+    return header, tensors
+
+
+def _read_torch_file(path: Path, preprocessing: Preprocessing | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Tensors of a file {"encoder": state_dict}, and the header it would have; it says nothing of its input."""
+    _check_size(path)
+    expected = '{"encoder": state_dict}'
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError("cannot be read as plain tensors", file=path, expected=expected) from error
+    tensors = content.get("encoder") if isinstance(content, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise InputError("not a state dictionary file", file=path, expected=expected)
+    if preprocessing is None:
+        raise InputError("this file carries no preprocessing; convert it to safetensors first", file=path)
+    header = {
+        "kind": "encoder",
+        "encoder": {"name": "cnn", "config": {}},
+        "preprocessing": preprocessing.to_dict(),
+        "provenance": {"converted_from": path.name},
+    }
+    return header, tensors
+
+
+@contextmanager
+def _interpreting(header: dict[str, Any], path: Path) -> Iterator[None]:
+    """Every surprise in a header ends in one line that names the file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            error.what, file=path, field=error.field, expected=error.expected, found=error.found
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
+        raise InputError(f"the checkpoint's header is damaged: {error!r}", file=path, field=_KEY) from error
+
+
+def _build_encoder(header: dict[str, Any]) -> Encoder:
+    name = header["encoder"]["name"]
+    if name not in ENCODERS:
+        raise InputError("unknown encoder in checkpoint", field="encoder", expected=" | ".join(ENCODERS), found=name)
+    kind = ENCODERS[name]
+    return kind(kind.Config.from_dict(header["encoder"]["config"]))
+
+
+def _build_classifier(header: dict[str, Any]) -> Classifier:
+    name, config, n_outputs = (header["head"][key] for key in ("name", "config", "n_outputs"))
     if name not in HEADS:
-        raise InputError("unknown head in checkpoint", file=path, field="head", expected=" | ".join(HEADS), found=name)
-    encoder = _build_encoder(header, path)
-    head = HEADS[name](
-        HEADS[name].Config.from_dict(header["head"]["config"]),
-        feature_dim=encoder.feature_dim,
-        n_outputs=header["head"]["n_outputs"],
-    )
-    classifier = Classifier(encoder, head)
-    _load_into(classifier, tensors, path)
-    return ClassifierCheckpoint(
-        classifier.eval(),
-        Preprocessing.from_dict(header["preprocessing"]),
-        tuple(header["classes"]),
-        header["task"],
-        header["label_set"],
-        None if header["thresholds"] is None else tuple(header["thresholds"]),
-        header["provenance"],
-    )
+        raise InputError("unknown head in checkpoint", field="head", expected=" | ".join(HEADS), found=name)
+    encoder, kind = _build_encoder(header), HEADS[name]
+    head = kind(kind.Config.from_dict(config), feature_dim=encoder.feature_dim, n_outputs=n_outputs)
+    return Classifier(encoder, head)
+
+
+def _preprocessing(header: dict[str, Any], encoder: Encoder) -> Preprocessing:
+    preprocessing = Preprocessing.from_dict(header["preprocessing"])
+    if len(preprocessing.leads) != encoder.config.n_leads:
+        found = len(preprocessing.leads)
+        raise InputError("encoder and preprocessing differ in leads", expected=encoder.config.n_leads, found=found)
+    return preprocessing
+
+
+def _filled(build: Callable[[], _Module], tensors: Mapping[str, Tensor]) -> _Module:
+    """Build a module, fill it with the tensors and put it into eval mode.
+
+    It is built without memory first, so that a header that promises a huge network costs nothing.
+    """
+    with torch.device("meta"):
+        planned = build()
+    wanted = {name: tuple(value.shape) for name, value in planned.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted({*wanted, *given}):
+        if wanted.get(name) != given.get(name):
+            what = f"the weights do not fit {type(planned).__name__}"
+            expected, found = wanted.get(name, "no such tensor"), given.get(name, "no such tensor")
+            raise InputError(what, field=name, expected=expected, found=found)
+    with torch.random.fork_rng(devices=[]):
+        module = build()
+    module.load_state_dict(dict(tensors))
+    return module.eval()

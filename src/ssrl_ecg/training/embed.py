@@ -1,11 +1,14 @@
-"""Feature vectors of whole records from a frozen encoder."""
+"""What a network says of whole records when it only looks: feature vectors of an encoder, outputs of any module."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.models.encoder import Encoder
@@ -13,20 +16,62 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.windows import over_windows
 
 
-def module_hash(module: torch.nn.Module) -> str:
+def module_hash(module: nn.Module) -> str:
     """SHA-256 of every parameter and buffer: equal hashes mean unchanged bytes."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode())
-        digest.update(
-            value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            if value.ndim
-            else str(value.item()).encode()
-        )
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Put a module into eval mode for the length of a block; afterwards every part of it is in the mode it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, was_training in modes:
+            part.training = was_training
+
+
 @torch.no_grad()
+def record_outputs(
+    module: nn.Module,
+    n_outputs: int,
+    preprocessing: Preprocessing,
+    store: RecordStore,
+    rows: np.ndarray,
+    *,
+    batch_size: int = 64,
+    overlap: float = 0.5,
+) -> np.ndarray:
+    """Apply a module in eval mode to whole records and average its outputs over each record's windows.
+
+    Args:
+        module: (windows, lead, window_samples) -> (windows, n_outputs); its training mode is restored afterwards.
+        n_outputs: numbers it gives per window.
+        preprocessing: the module's own, fitted.
+        store: the records.
+        rows: (n,) rows of the store, possibly none.
+        batch_size: records at a time.
+        overlap: share of a window that its neighbour covers too.
+
+    Returns:
+        float32 (n, n_outputs), in the order of ``rows``.
+    """
+    device = next(module.parameters()).device
+    outputs = np.empty((len(rows), n_outputs), np.float32)
+    with eval_mode(module):
+        for start in range(0, len(rows), batch_size):
+            part = slice(start, start + batch_size)
+            signal_mv = torch.from_numpy(store.read_mv(rows[part])).to(device)
+            outputs[part] = over_windows(module, signal_mv, preprocessing, overlap).float().cpu().numpy()
+    return outputs
+
+
 def embed(
     encoder: Encoder,
     preprocessing: Preprocessing,
@@ -48,17 +93,14 @@ def embed(
 
     Returns:
         float32 (n, feature_dim), in the order of ``rows``.
+
+    Raises:
+        AssertionError: the encoder changed a parameter or buffer of its own.
     """
-    was_training, before = encoder.training, module_hash(encoder)
-    device = next(encoder.parameters()).device
-    encoder.eval()
-    features = np.empty((len(rows), encoder.feature_dim), np.float32)
-    for start in range(0, len(rows), batch_size):
-        signal_mv = torch.from_numpy(store.read_mv(rows[start : start + batch_size])).to(device)
-        features[start : start + batch_size] = (
-            over_windows(encoder, signal_mv, preprocessing, overlap).float().cpu().numpy()
-        )
-    encoder.train(was_training)
+    before = module_hash(encoder)
+    features = record_outputs(
+        encoder, encoder.feature_dim, preprocessing, store, rows, batch_size=batch_size, overlap=overlap
+    )
     if module_hash(encoder) != before:
         raise AssertionError("a frozen encoder changed while it was embedding")
     return features

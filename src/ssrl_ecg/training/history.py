@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 
-from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
 
 
@@ -18,9 +16,6 @@ class History(L.Callback):
 
     Args:
         path: where ``history.csv`` goes; None keeps the rows in memory only.
-
-    Raises:
-        InputError: as soon as the loss is NaN or infinite, naming the epoch.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -35,20 +30,14 @@ class History(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the epoch's row."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {"epoch": float(trainer.current_epoch), **logged, **self._extra}
+        self.rows.append({"epoch": float(trainer.current_epoch), **logged, **self._extra})
         self._extra = {}
-        if not torch.isfinite(torch.tensor(row["loss"])):
-            raise InputError(
-                f"the loss is {row['loss']} in epoch {trainer.current_epoch}; a lower learning rate or precision 32 usually helps",
-                field="loss",
-            )
-        self.rows.append(row)
         if self._path is not None and trainer.is_global_zero:
-            self._write()
+            self._write(self._path)
 
-    def _write(self) -> None:
+    def _write(self, path: Path) -> None:
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        with atomic_path(self._path or "") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)

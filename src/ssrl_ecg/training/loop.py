@@ -1,21 +1,18 @@
-"""What pretraining and classification share: order of records, seeds per step, optimiser, schedules, precision, trainer."""
+"""What pretraining and classification share: order of records, seeds per step, devices, parameter groups, schedule."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import lightning as L
 import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 from torch.utils.data import Sampler
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.files import atomic_path
+from ssrl_ecg.models.config import require_whole
 
 Precision = Literal["32", "bf16"]
 _STREAMS = {"order": 1, "step": 2, "initialisation": 3}
@@ -24,8 +21,8 @@ _STREAMS = {"order": 1, "step": 2, "initialisation": 3}
 def stream_seed(seed: int, stream: Literal["order", "step", "initialisation"], *counters: int) -> int:
     """Seed of one independent random stream, a function of the run's seed and of counters alone.
 
-    Because nothing depends on how often a generator was used before, a run resumed at step k draws what an uninterrupted run draws at step k.
-    The mixing is SplitMix64's finaliser (Steele, Lea & Flood, OOPSLA 2014).
+    Because nothing depends on how often a generator was used before, a run resumed at step k draws what an
+    uninterrupted run draws at step k. The mixing is SplitMix64's finaliser (Steele, Lea & Flood, OOPSLA 2014).
     """
     state = 0
     for value in (seed, _STREAMS[stream], *counters):
@@ -42,17 +39,20 @@ def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
 
 
 class BatchOrder(Sampler[list[int]]):
-    """Whole batches of positions, reshuffled every epoch from (seed, epoch) and dealt out evenly to the processes of a distributed run.
+    """Whole batches of positions, reshuffled every epoch from (seed, epoch) and dealt out evenly to all processes.
 
     Args:
         n_records: number of records.
         batch_size: records per process and step; smaller when there are fewer records.
         seed: the run's seed.
-        n_batches: batches per epoch; None for one pass over the data without its odd end. If one pass is too short the order continues with
-            a fresh shuffle, so every record is seen equally often to within one.
-        weights: per-record sampling weights; given, records are drawn with replacement in proportion to them (oversampling).
+        n_batches: batches per epoch; None for one pass over the data without its odd end. If one pass is too short the
+            order continues with a fresh shuffle, so within an epoch every record is seen equally often to within one.
+        weights: (n_records,) sampling weights; given, records are drawn with replacement in proportion to them.
         rank: this process.
         world_size: number of processes.
+
+    Raises:
+        InputError: fewer records than processes.
     """
 
     def __init__(
@@ -96,66 +96,39 @@ class BatchOrder(Sampler[list[int]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
-    """Where and how exactly to compute; everything is handed to Lightning's trainer."""
+    """Where and how exactly to compute; everything is handed to Lightning's trainer.
+
+    Raises:
+        InputError: an unknown precision or accelerator, or fewer than one device.
+    """
 
     precision: Precision = "32"
     """"bf16" runs the forward and backward pass in bfloat16 autocast; weights stay float32."""
     accelerator: str = "auto"
+    """Kind of device: auto, cpu, cuda, gpu or mps."""
     devices: int = 1
+    """Number of processes, each with a device of its own and its own batches."""
     strategy: str = "auto"
     """Lightning's strategy, for example "ddp"."""
 
-    def trainer(
-        self, callbacks: list[L.Callback], *, max_epochs: int, clip_norm: float, progress: bool, folder: Path | None
-    ) -> L.Trainer:
-        """Lightning trainer without logger and without its own checkpoint callback."""
-        return L.Trainer(
-            accelerator=self.accelerator,
-            devices=self.devices,
-            strategy=self.strategy,
-            precision="bf16-mixed" if self.precision == "bf16" else "32-true",
-            max_epochs=max_epochs,
-            gradient_clip_val=clip_norm or None,
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            num_sanity_val_steps=0,
-            sync_batchnorm=self.devices > 1 and self.accelerator in ("gpu", "cuda"),
-            default_root_dir=folder,
-            plugins=[AtomicCheckpointIO()],
-        )
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Training-state files that are whole or absent, and are read without running code from them."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
-        """Write beside the target, flush to disk, rename."""
-        with atomic_path(path) as temporary:
-            torch.save(checkpoint, temporary)
-
-    def load_checkpoint(
-        self,
-        path: str | Path,
-        map_location: Callable[..., Any] | None = None,
-        weights_only: bool | None = True,
-    ) -> dict[str, Any]:
-        """Read tensors and plain values only."""
-        try:
-            state: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"cannot resume from this training state: {reason}", file=path) from error
-        return state
+    def __post_init__(self) -> None:
+        allowed = {"precision": get_args(Precision), "accelerator": ("auto", "cpu", "cuda", "gpu", "mps")}
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise InputError(f"unknown {name}", field=name, expected=" | ".join(values), found=getattr(self, name))
+        require_whole("devices", self.devices, 1)
 
 
 def parameter_groups(
     modules: Iterable[tuple[nn.Module, float]], learning_rate: float, weight_decay: float
 ) -> list[dict[str, Any]]:
-    """AdamW groups: biases and normalisation weights (one-dimensional parameters) are not decayed; each module has its own rate factor."""
+    """Make AdamW's groups: one-dimensional parameters (biases, normalisation) are not decayed, frozen ones left out.
+
+    Args:
+        modules: (module, factor on its learning rate).
+        learning_rate: peak rate at factor 1.
+        weight_decay: decoupled decay of everything else.
+    """
     groups = []
     for module, factor in modules:
         parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -169,7 +142,15 @@ def parameter_groups(
 
 
 def warmup_cosine(n_steps: int, warmup_steps: int) -> Callable[[int], float]:
-    """Factor on the learning rate: linear from 0 over the warm-up, then half a cosine down to 0 (Loshchilov & Hutter, ICLR 2017)."""
+    """Factor on the learning rate by step: a linear warm-up, then half a cosine down to 0.
+
+    Step k of w warm-up steps has (k + 1) / w; the steps after it 1/2 (1 + cos(pi (k - w) / (n - w))), the cosine of
+    Loshchilov & Hutter (ICLR 2017) without restarts; 0 from step n on.
+
+    Args:
+        n_steps: all steps, n.
+        warmup_steps: of which warm-up, w; possibly 0.
+    """
 
     def factor(step: int) -> float:
         if step < warmup_steps:

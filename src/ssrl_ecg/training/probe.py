@@ -1,24 +1,23 @@
-"""The frozen linear probe: logistic regression, solved to convergence, on the feature vectors of an encoder that does not move."""
+"""The frozen linear probe: logistic regression on the feature vectors of an encoder that does not move."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.metrics.inputs import macro
-from ssrl_ecg.metrics.multilabel import auroc
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
+from ssrl_ecg.training.selection import check_validations, validation_auroc
 
 INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""scikit-learn's C, from strong to weak L2 penalty; features are standardised first, so the grid does not depend on the encoder's scale."""
+"""scikit-learn's C, from strong to weak L2 penalty; on standardised features, so an encoder's scale does not count."""
+
+_ABSENT_LOGIT = -20.0
 
 
 @dataclass(frozen=True)
@@ -52,20 +51,21 @@ class LinearProbe:
 
 
 def _fit_binary(features: np.ndarray, target: np.ndarray, inverse_penalty: float) -> tuple[np.ndarray, float]:
-    """Weights and intercept of one class; a class that is all one or all zero gets the constant logit of (positives + 1/2) / (n + 1)."""
+    """Weights and intercept of one class.
+
+    A class that is all one or all zero gets the constant logit of (positives + 1/2) / (n + 1).
+    """
     positives, n = float(target.sum()), len(target)
     if positives in (0.0, float(n)):
         return np.zeros(features.shape[1]), float(np.log((positives + 0.5) / (n - positives + 0.5)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        model = LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-5).fit(features, target)
+    model = _regression(inverse_penalty).fit(features, target)
     return model.coef_[0], float(model.intercept_[0])
 
 
 def _fit_single(features: np.ndarray, values: np.ndarray, inverse_penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Multinomial logistic regression; classes absent from the training records get a logit below every other."""
-    model = LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-5).fit(features, values.argmax(axis=1))
-    weight, bias = np.zeros((values.shape[1], features.shape[1])), np.full(values.shape[1], -20.0)
+    """Multinomial logistic regression; classes absent from the training records get the constant logit -20."""
+    model = _regression(inverse_penalty).fit(features, values.argmax(axis=1))
+    weight, bias = np.zeros((values.shape[1], features.shape[1])), np.full(values.shape[1], _ABSENT_LOGIT)
     if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
         weight[model.classes_] = np.stack([-model.coef_[0], model.coef_[0]]) / 2
         bias[model.classes_] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
@@ -74,8 +74,15 @@ def _fit_single(features: np.ndarray, values: np.ndarray, inverse_penalty: float
     return weight, bias
 
 
+def _regression(inverse_penalty: float) -> LogisticRegression:
+    """L-BFGS until the gradient is below 1e-5; scikit-learn warns if it does not get there."""
+    return LogisticRegression(C=inverse_penalty, max_iter=5000, tol=1e-5)
+
+
 def fit_probe(features: np.ndarray, values: np.ndarray, inverse_penalty: float, *, single: bool = False) -> LinearProbe:
     """L2-penalised logistic regression on standardised features, folded back so that it applies to raw ones.
+
+    Features that do not vary are left as they are (their weight stays 0).
 
     Args:
         features: float (record, feature).
@@ -109,17 +116,19 @@ def choose_probe(
         labels: targets of every row.
         rows: labelled training rows.
         validations: name -> rows.
-        inverse_penalties: the grid; ties go to the stronger penalty.
+        inverse_penalties: the grid, strongest penalty first; it wins ties, and where the AUROC is undefined.
+
+    Raises:
+        InputError: no labelled records, or an empty or unlabelled validation set.
     """
     if len(rows) == 0:
         raise InputError("no labelled records to fit a probe on", expected="at least 1", found=0)
-    probes = [
-        fit_probe(features[rows], labels.values[rows], value, single=labels.task == "single")
-        for value in inverse_penalties
-    ]
+    check_validations(labels, validations)
+    single = labels.task == "single"
+    probes = [fit_probe(features[rows], labels.values[rows], value, single=single) for value in inverse_penalties]
 
     def chosen(held_out: np.ndarray) -> LinearProbe:
-        scores = [macro(auroc(labels.values[held_out], probe.logits(features[held_out]))) for probe in probes]
+        scores = [validation_auroc(labels, held_out, probe.logits(features[held_out])) for probe in probes]
         return probes[int(np.argmax(scores))]
 
     return {name: chosen(held_out) for name, held_out in validations.items()}

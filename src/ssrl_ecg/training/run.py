@@ -1,4 +1,4 @@
-"""What every run leaves behind: ``run.json`` with command, configuration, versions, commit, seed, data, time and memory."""
+"""What every run leaves behind: ``run.json`` with command, settings, versions, commit, seed, data, time and memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -17,17 +18,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ssrl_ecg.files import write_json
+from ssrl_ecg.files import jsonable, write_json
 
 _PACKAGES = ("ssrl-ecg", "torch", "lightning", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
+_FOLDERS = re.compile(r"(?<![\w.~/-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")
 
 
 def tune_allocator() -> bool:
     """Ask glibc to keep freed memory instead of returning it to the kernel after every step.
 
-    Training frees and allocates the same large buffers at each step; with glibc's defaults each of them is a fresh ``mmap`` whose pages fault
-    in one by one (``benchmarks/`` holds the measured gain). The price is that resident memory stays at its peak.
+    Training frees and allocates the same large buffers at each step; with glibc's defaults each of them is a fresh
+    ``mmap`` whose pages fault in one by one (``benchmarks/`` holds the measured gain). The price is that resident
+    memory stays at its peak.
 
     Returns:
         Whether the settings were accepted (False where the C library is not glibc).
@@ -35,7 +38,7 @@ def tune_allocator() -> bool:
     try:
         libc = ctypes.CDLL("libc.so.6")
         return bool(libc.mallopt(_M_MMAP_MAX, 0)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
-    except OSError:
+    except (OSError, AttributeError):
         return False
 
 
@@ -78,18 +81,29 @@ def as_config(value: Any) -> Any:
     return value
 
 
+def without_folders(value: Any) -> Any:
+    """Cut the folders off every absolute path in nested plain values: a record that is shared tells nobody's home."""
+    if isinstance(value, dict):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_folders(item) for item in value]
+    return _FOLDERS.sub("", value) if isinstance(value, str) else value
+
+
 @contextmanager
 def run_record(
     folder: Path, *, command: list[str], config: Any, seed: int, data: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Write ``run.json`` into ``folder`` at the start (status "running") and again at the end, also when the block fails.
+    """Write ``run.json`` at the start (status "running") and again at the end, also when the block fails.
+
+    Absolute paths are written without their folders.
 
     Args:
         folder: run folder, made if missing.
         command: the words that started the run.
         config: dataclass or dictionary with every setting.
         seed: the seed everything random was derived from.
-        data: name and fingerprint of the data, without absolute paths.
+        data: name and fingerprint of the data.
 
     Yields:
         The record; what the caller adds to it is written at the end.
@@ -105,8 +119,8 @@ def run_record(
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system()},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_json(folder / "run.json", record)
-    began = time.monotonic()
+    path, began = folder / "run.json", time.monotonic()
+    write_json(path, without_folders(jsonable(record)))
     try:
         yield record
         record["status"] = "finished"
@@ -114,9 +128,9 @@ def run_record(
         record["status"] = "interrupted"
         raise
     except BaseException as error:
-        record["status"] = f"failed: {error}".splitlines()[0]
+        record["status"] = f"failed: {str(error) or type(error).__name__}".splitlines()[0]
         raise
     finally:
         record["wall_time_s"] = round(time.monotonic() - began, 2)
         record["peak_memory_mb"] = round(peak_memory_mb(), 1)
-        write_json(folder / "run.json", record)
+        write_json(path, without_folders(jsonable(record)))

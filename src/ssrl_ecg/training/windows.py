@@ -41,17 +41,20 @@ def over_windows(
         function: (windows, lead, window_samples) -> (windows, output); logits or feature vectors.
         signal_mv: (batch, lead, time), unfiltered.
         preprocessing: the encoder's own.
-        overlap: share of a window that its neighbour covers too.
+        overlap: share of a window that its neighbour covers too, in [0, 1).
 
     Returns:
-        (batch, output): the mean over the windows, for logits as for features, so that a linear head commutes with the averaging.
+        (batch, output): the mean over the windows, for logits as for features, so that a linear head commutes with it.
+
+    Raises:
+        InputError: a record is shorter than a window, or has other leads.
     """
     filtered = preprocessing.filter(signal_mv)
     length = preprocessing.window_samples
     starts = preprocessing.window_starts(filtered.shape[-1], overlap)
     windows = torch.stack([filtered[..., start : start + length] for start in starts], dim=1)
     outputs = function(preprocessing.normalise(windows.flatten(0, 1)))
-    return outputs.unflatten(0, (len(filtered), len(starts))).mean(dim=1)
+    return outputs.view(len(filtered), len(starts), -1).mean(dim=1)
 
 
 @torch.no_grad()
