@@ -1,4 +1,4 @@
-"""One small but complete report, with made-up numbers, that the report's tests share."""
+"""What the tests of this room share: one small report with made-up numbers, and one small synthetic store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from ssrl_ecg.data.ptbxl import PTBXL
+from ssrl_ecg.data.store import build_store
+from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 from ssrl_ecg.evaluation.report import (
     ClassScore,
     Comparison,
@@ -191,3 +194,10 @@ def report_data() -> ReportData:
         examples=_examples(),
         notes=("Fold 9 is not like 7 and 8: all its labels were validated by a human.", "<b>Not</b> a medical device."),
     )
+
+
+@pytest.fixture(scope="session")
+def synthetic_store(tmp_path_factory):
+    """150 synthetic records in ten folds."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    return build_store(PTBXL(write_synthetic_ptbxl(folder / "ptbxl", n_records=150, seed=1)), folder / "store").store

@@ -1,4 +1,4 @@
-"""The report of a label-fraction experiment: stored scores, pretraining histories and a few test records on one page."""
+"""The report of a label-fraction experiment: stored scores, pretraining histories and test records on one page."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation.arms import Arm, ProbeArm, TrainedArm, in_turn
 from ssrl_ecg.evaluation.floors import RidgeArm, minirocket_features
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells, run_cells, write_frame
-from ssrl_ecg.files import write_json
+from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -116,8 +116,15 @@ class _Runner:
         config = replace(method.pretrain, seed=method.pretrain.seed + number)
         run_folder = self.folder / "models" / f"{method.name.lower().replace(' ', '-')}-{config.seed}"
         path = run_folder / "encoder.safetensors"
-        settings = method.settings() | {"seed": config.seed, "encoder": as_config(self.experiment.encoder_config)}
-        settings |= {"preprocessing": self.preprocessing.to_dict(), "data": self.store.facts.source_fingerprint}
+        settings = jsonable(
+            method.settings()
+            | {
+                "seed": config.seed,
+                "encoder": as_config(self.experiment.encoder_config),
+                "preprocessing": self.preprocessing.to_dict(),
+                "data": self.store.facts.source_fingerprint,
+            }
+        )
         if path.exists() and (saved := load_encoder(path)).provenance.get("settings") == settings:
             return saved.encoder
         result = pretrain(

@@ -1,0 +1,148 @@
+"""The whole main job on a tiny synthetic cohort, and every number of its tables by another route."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
+
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.data.splits import rotation_splits
+from ssrl_ecg.evaluation.assemble import make_report
+from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan, run_experiment
+from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores
+from ssrl_ecg.evaluation.report import read_results, write_report
+from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
+from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
+from ssrl_ecg.models import ECGEncoder1DCNN
+from ssrl_ecg.models.cnn import CNNConfig
+from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.pretrain import PretrainConfig
+from ssrl_ecg.training.run import run_record
+
+ARMS = ("SimCLR frozen probe", "SimCLR fine-tuned", "supervised", "random encoder probe", "MiniRocket + ridge")
+
+
+def tiny_experiment() -> Experiment:
+    recipe = RECIPES["crop-timeout"]()
+    training = TrainingPlan(config=ClassifyConfig(steps=4, evaluate_every=2, batch_size=16), recipe=recipe)
+    method = MethodPlan(
+        name="SimCLR", kind=SimCLR, config=SimCLRConfig(hidden_dim=16, projection_dim=8),
+        pretrain=PretrainConfig(epochs=1, batch_size=32), recipe=recipe,
+    )  # fmt: skip
+    return Experiment(
+        encoder_kind=ECGEncoder1DCNN,
+        encoder_config=CNNConfig(width=4),
+        preprocessing=Preprocessing(window_s=2.5, highpass_hz=0.5),
+        methods=[method],
+        supervised=training,
+        finetune=training,
+        design=LabelFractions(fractions=(0.2, 1.0), n_repeats=(2, 2)),
+        n_pretrainings=2,
+        compute=Compute(accelerator="cpu"),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(synthetic_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("experiment")
+    labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
+    with run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run:
+        run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
+        report = make_report(
+            folder, synthetic_store, labels, splits, title="Tiny", kind="synthetic", data_name="synthetic cohort",
+            data_statement="Simulated.", attribution="none", run=run, n_replicates=800,
+        )  # fmt: skip
+    return folder, labels, splits, report
+
+
+def test_every_arm_has_every_cell_and_a_row(finished):
+    folder, _, _, report = finished
+    results = ResultsFolder(folder)
+    assert tuple(results.arms) == ARMS
+    assert all(results.fractions(arm) == [0.2, 1.0] for arm in ARMS)
+    assert {(row.name, row.label_fraction) for row in report.rows} == {
+        (arm, fraction) for arm in ARMS for fraction in (0.2, 1.0)
+    }
+    assert {(row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 1.0} == {(1, 2)}
+    assert {(row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 0.2} == {(2, 1)}
+
+
+def test_row_equals_a_slow_recomputation_from_the_files(finished, synthetic_store):
+    """AUROC per test fold, F1 at thresholds from the validation records, Brier score: all with scikit-learn."""
+    folder, labels, splits, report = finished
+    row = next(row for row in report.rows if row.name == "supervised" and row.label_fraction == 0.2)
+    aurocs, f1s, briers = [], [], []
+    for number in range(2):
+        scores, _ = load_scores(arm_folder(folder, "supervised") / f"20pct-{number:02d}.npz")
+        for split, one in zip(splits, scores, strict=True):
+            targets = labels.values[split.test]
+            probability, held_out = (
+                1 / (1 + np.exp(-one.test.astype(float))),
+                1 / (1 + np.exp(-one.validation.astype(float))),
+            )
+            for column in range(5):
+                aurocs.append(roc_auc_score(targets[:, column], one.test[:, column]))
+                cuts = np.unique(held_out[:, column])
+                best = max(
+                    cuts,
+                    key=lambda cut: (
+                        f1_score(labels.values[split.validation][:, column], held_out[:, column] >= cut),
+                        cut,
+                    ),
+                )
+                lower = held_out[:, column][held_out[:, column] < best]
+                cut = (best + lower.max()) / 2 if len(lower) else best
+                f1s.append(f1_score(targets[:, column], probability[:, column] >= cut))
+                briers.append((brier_score_loss(targets[:, column], probability[:, column]), len(targets)))
+    assert row.macro_auroc == pytest.approx(np.mean(aurocs), abs=1e-6)
+    assert row.f1 == pytest.approx(np.mean(f1s), abs=1e-6)
+    values, weights = zip(*briers, strict=True)
+    assert row.brier == pytest.approx(np.average(values, weights=weights), abs=1e-6)
+
+
+def test_each_record_is_tested_once_by_the_split_that_holds_it(finished):
+    folder, _, splits, _ = finished
+    results = ResultsFolder(folder)
+    assert len(results.tested) == sum(len(split.test) for split in splits)
+    assert len(set(results.record_ids)) == len(results.tested)
+
+
+def test_intervals_are_the_same_when_recomputed(finished):
+    folder, _, _, report = finished
+    results = ResultsFolder(folder)
+    again = make_row(results, "SimCLR fine-tuned", 0.2, n_replicates=800)
+    assert again == next(row for row in report.rows if row.name == "SimCLR fine-tuned" and row.label_fraction == 0.2)
+    pairs = default_pairs(results.arms.values())
+    assert len(pairs) == 2 * 3
+    assert tuple(make_comparisons(results, pairs, n_replicates=800)) == report.comparisons
+
+
+def test_scores_without_probabilities_say_why_they_have_no_brier_score(finished):
+    _, _, _, report = finished
+    row = next(row for row in report.rows if row.name == "MiniRocket + ridge")
+    assert np.isnan(row.brier)
+    assert row.undefined["brier"] == "gives scores, not probabilities"
+
+
+def test_pretraining_saw_training_rows_only_and_is_not_repeated(finished, synthetic_store, monkeypatch):
+    folder, labels, splits, _ = finished
+    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
+    held_out = np.concatenate([split.test for split in splits])
+    assert not set(splits[0].train) & set(held_out)
+    for path in folder.glob("cells/simclr-frozen-probe/*.npz"):
+        path.unlink()
+    run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
+    assert len(list(folder.glob("cells/simclr-frozen-probe/*.npz"))) == 4
+
+
+def test_report_is_written_and_read_back(finished, tmp_path):
+    _, _, _, report = finished
+    page = write_report(report, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert all(arm in text for arm in ARMS)
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert read_results(tmp_path / "results.json").rows == report.rows
+    assert json.loads((tmp_path / "results.json").read_text())["kind"] == "synthetic"

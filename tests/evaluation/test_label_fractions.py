@@ -1,0 +1,129 @@
+import json
+
+import numpy as np
+import pytest
+
+from ssrl_ecg.data.splits import rotation_splits, split_by_folds
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.arms import Arm, Scores
+from ssrl_ecg.evaluation.label_fractions import (
+    ArmPlan,
+    LabelFractions,
+    arm_folder,
+    cell_files,
+    load_scores,
+    make_cells,
+    run_cells,
+    save_scores,
+    write_frame,
+)
+
+
+class CountingArm(Arm):
+    """Scores are the labels plus noise; remembers how often it ran."""
+
+    name, family = "counting", "floor"
+
+    def __init__(self):
+        self.rows = []
+
+    def run(self, task):
+        self.rows.append(task.rows)
+        generator = np.random.default_rng(task.seed)
+
+        def score(rows):
+            return task.labels.values[rows] + generator.normal(0, 0.5, (len(rows), len(task.labels.classes)))
+
+        return [Scores(score(split.validation), score(split.test)) for split in task.splits]
+
+
+@pytest.fixture
+def parts(synthetic_store):
+    labels = synthetic_store.labels("super")
+    splits = rotation_splits(synthetic_store.records)
+    patients = synthetic_store.records["patient_id"].to_numpy()
+    design = LabelFractions(fractions=(0.1, 0.5, 1.0), n_repeats=(3, 2, 2))
+    return labels, splits, make_cells(design, labels, patients, splits[0].train)
+
+
+def test_cells_are_nested_within_a_repeat_and_full_at_100_percent(parts):
+    _, splits, cells = parts
+    assert [(cell.fraction, cell.number) for cell in cells] == [
+        (0.1, 0),
+        (0.1, 1),
+        (0.1, 2),
+        (0.5, 0),
+        (0.5, 1),
+        (1.0, 0),
+        (1.0, 1),
+    ]
+    by_key = {(cell.fraction, cell.number): set(cell.rows.tolist()) for cell in cells}
+    for repeat in (0, 1):
+        assert by_key[0.1, repeat] < by_key[0.5, repeat] < by_key[1.0, repeat] == set(splits[0].train.tolist())
+    assert by_key[0.1, 0] != by_key[0.1, 1]
+
+
+def test_number_of_repeats_must_match_fractions():
+    with pytest.raises(InputError, match="one number of repeats"):
+        LabelFractions(fractions=(0.1, 1.0), n_repeats=(3,))
+    with pytest.raises(InputError, match="at least one repeat"):
+        LabelFractions(fractions=(0.1,), n_repeats=(0,))
+
+
+def test_interrupted_cells_resume_and_changed_settings_run_again(parts, synthetic_store, tmp_path):
+    labels, splits, cells = parts
+    arm = CountingArm()
+    plan = ArmPlan("counting", "floor", {"a": 1}, lambda: arm)
+    run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells[:4], progress=False)
+    run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells, progress=False)
+    assert len(arm.rows) == len(cells)
+    assert [(fraction, number) for fraction, number, _ in cell_files(tmp_path, "counting")] == [
+        (cell.fraction, cell.number) for cell in cells
+    ]
+    changed = ArmPlan("counting", "floor", {"a": 2}, lambda: arm)
+    run_cells(tmp_path, [changed], synthetic_store, labels, splits, cells[:1], progress=False)
+    assert len(arm.rows) == len(cells) + 1
+
+
+def test_every_arm_gets_the_same_rows(parts, synthetic_store, tmp_path):
+    labels, splits, cells = parts
+    first, second = CountingArm(), CountingArm()
+    plans = [ArmPlan(name, "floor", {}, lambda arm=arm: arm) for name, arm in (("first", first), ("second", second))]
+    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    assert all(np.array_equal(a, b) for a, b in zip(first.rows, second.rows, strict=True))
+
+
+def test_scores_round_trip_and_are_readable_without_pickle(tmp_path):
+    scores = [
+        Scores(np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)),
+        Scores(np.full((1, 3), 2.0), np.full((2, 3), 3.0)),
+    ]
+    save_scores(tmp_path / "cells" / "x" / "10pct-00.npz", scores, "identity")
+    loaded, identity = load_scores(tmp_path / "cells" / "x" / "10pct-00.npz")
+    assert identity == "identity"
+    assert all(
+        np.array_equal(a.test, b.test) and np.array_equal(a.validation, b.validation)
+        for a, b in zip(scores, loaded, strict=True)
+    )
+
+
+def test_frame_names_records_not_rows(parts, synthetic_store, tmp_path):
+    labels, splits, cells = parts
+    write_frame(tmp_path, synthetic_store, labels, splits, cells)
+    ids = synthetic_store.records["record_id"].to_numpy()
+    subsets = json.loads((tmp_path / "subsets.json").read_text())
+    assert subsets[cells[0].name] == {"seed": cells[0].seed, "records": ids[cells[0].rows].tolist()}
+    listed = json.loads((tmp_path / "splits.json").read_text())
+    assert [part["test"] for part in listed] == [ids[split.test].tolist() for split in splits]
+    lines = (tmp_path / "records.csv").read_text().splitlines()
+    assert lines[0] == "record_id,patient_id,fold,NORM,MI,STTC,CD,HYP"
+    assert len(lines) == 1 + len(np.unique(np.concatenate([split.test for split in splits])))
+
+
+def test_arm_folder_is_a_plain_name(tmp_path):
+    assert arm_folder(tmp_path, "MiniRocket + ridge").name == "minirocket-ridge"
+
+
+def test_an_empty_fold_is_named(synthetic_store):
+    with pytest.raises(InputError, match="11"):
+        split_by_folds(synthetic_store.records, [1], [2], [11])
