@@ -1,0 +1,101 @@
+"""``ssrl-ecg pretrain METHOD``: learn an encoder from recordings without labels."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.data_options import LabelledDataOptions
+from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.fold_options import FoldOptions
+from ssrl_ecg.cli.parsing import one_of, parse
+from ssrl_ecg.cli.provenance import describe_weights
+from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
+from ssrl_ecg.cli.training_run import training_run
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.methods import METHODS, Method
+from ssrl_ecg.models import ModuleConfig
+from ssrl_ecg.training.checkpoint import EncoderCheckpoint, save_checkpoint
+from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.pretrain import STATE_NAME, PretrainConfig, pretrain
+from ssrl_ecg.training.run import as_config
+
+C = TypeVar("C", bound=ModuleConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOptions(Generic[C]):
+    """Learn an encoder from the recordings of the training folds; validation and test patients are never read.
+
+    Beside the checkpoint OUT lies OUT.run with run.json, history.csv and, while it runs, the state from which the same
+    command goes on after an interruption. Labels serve only the kNN probe that is shown to watch for collapse.
+    """
+
+    out: Path
+    """Checkpoint to write, OUT.safetensors."""
+    data: LabelledDataOptions
+    folds: FoldOptions = field(default_factory=FoldOptions)
+    signal: SignalOptions = field(default_factory=SignalOptions)
+    encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    recipe: Annotated[str, one_of(RECIPES)] = "full"
+    """Augmentations of a view: full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
+    method: C
+    schedule: PretrainConfig = field(default_factory=PretrainConfig)
+    compute: Compute = field(default_factory=Compute)
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; the first word is the method."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: ssrl-ecg pretrain {{{','.join(METHODS)}}} [OPTIONS]\n\nEach method's --help shows its options.")
+        return DONE
+    if argv[0] not in METHODS:
+        near = difflib.get_close_matches(argv[0], METHODS, n=1)
+        raise InputError(
+            "unknown method", expected=f"perhaps {near[0]}" if near else " or ".join(METHODS), found=argv[0]
+        )
+    kind = METHODS[argv[0]]
+    options = parse(PretrainOptions[kind.Config], argv[1:], f"ssrl-ecg pretrain {argv[0]}")  # type: ignore[name-defined]
+    return run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
+
+
+def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], command: list[str]) -> int:
+    """Pretrain and write the checkpoint.
+
+    Args:
+        kind: the method.
+        options: everything else.
+        command: the words that started the run.
+    """
+    store = options.data.open_store(options.signal.sampling_rate_hz)
+    labels = options.data.labels(store) if store.label_set_names else None
+    split = options.folds.split(store)
+    preprocessing = options.signal.fitted(store, split.train)
+    recipe = RECIPES[options.recipe]()
+    seed = options.schedule.seed
+    print(f"pretraining on {len(split.train)} recordings of folds {options.folds.train_folds}", flush=True)
+    with training_run(options.out, command=command, options=options, seed=seed, store=store) as folder:
+        result = pretrain(
+            lambda: kind(options.encoder.build(), options.method),
+            store,
+            split.train,
+            preprocessing=preprocessing,
+            recipe=recipe,
+            config=options.schedule,
+            compute=options.compute,
+            watch_labels=labels,
+            folder=folder,
+        )
+        settings = {
+            "method": kind.__name__,
+            "config": as_config(options.method),
+            "pretrain": as_config(options.schedule),
+            "recipe": recipe.to_dict(),
+        }
+        provenance = describe_weights("pretrain", settings, store, split.train)
+        save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
+        (folder / STATE_NAME).unlink(missing_ok=True)
+    return DONE

@@ -1,0 +1,74 @@
+"""What an encoder is fed, and which encoder: the flags of commands that start without a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.data.splits import Rows
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.models import ENCODERS, Encoder, EncoderConfig
+from ssrl_ecg.signals.preprocessing import Normalisation, Preprocessing
+
+_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalOptions:
+    """What the encoder is fed; fitted on the training recordings and stored in the checkpoint."""
+
+    sampling_rate_hz: float = 100.0
+    """Samples per second; PTB-XL has 100 and 500."""
+    window_s: float = 10.0
+    """Length of the encoder's input; shorter than a recording, crops are drawn in training and averaged afterwards."""
+    highpass_hz: float | None = None
+    """Cut-off of a high-pass; without it none."""
+    lowpass_hz: float | None = None
+    """Cut-off of a low-pass; without it none."""
+    mains_hz: float | None = None
+    """Mains frequency to notch with its harmonics; without it none."""
+    normalisation: Normalisation = "dataset"
+    """Mean and SD of each lead over the training recordings, which keeps voltage, or of each record; or none."""
+
+    def fitted(self, store: RecordStore, rows: Rows) -> Preprocessing:
+        """Build the preprocessing and fit it on these training rows.
+
+        Raises:
+            InputError: a value out of range, or a window longer than the recordings.
+        """
+        preprocessing = Preprocessing(
+            sampling_rate_hz=self.sampling_rate_hz,
+            window_s=self.window_s,
+            highpass_hz=self.highpass_hz,
+            lowpass_hz=self.lowpass_hz,
+            mains_hz=self.mains_hz,
+            normalisation=self.normalisation,
+        )
+        preprocessing.window_starts(store.facts.n_samples)  # refuses recordings shorter than a window
+        return preprocessing.fitted(
+            store.read_mv(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderOptions:
+    """Which encoder."""
+
+    encoder: Annotated[str, one_of(ENCODERS)] = "cnn"
+    """cnn is the published ECGEncoder1DCNN, resnet18 a one-dimensional ResNet-18."""
+    encoder_width: int | None = None
+    """Channels of the first stage; without it the encoder's own: 64 for cnn, 32 for resnet18."""
+
+    def config(self) -> EncoderConfig:
+        """Return the encoder's configuration.
+
+        Raises:
+            InputError: the width is out of range.
+        """
+        width = {} if self.encoder_width is None else {"width": self.encoder_width}
+        return ENCODERS[self.encoder].Config(**width)
+
+    def build(self) -> Encoder:
+        """Build a fresh encoder from torch's current seed."""
+        return ENCODERS[self.encoder](self.config())
