@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.data.description import DataDescription
 from ssrl_ecg.data.splits import rotation_splits
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan, run_experiment
@@ -22,6 +23,7 @@ from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig
 from ssrl_ecg.training.run import run_record
 
+ABOUT = DataDescription("synthetic", "synthetic cohort", "Simulated.", "none")
 ARMS = ("SimCLR frozen probe", "SimCLR fine-tuned", "supervised", "random encoder probe", "MiniRocket + ridge")
 
 
@@ -52,8 +54,7 @@ def finished(synthetic_store, tmp_path_factory):
     with run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run:
         run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
         report = make_report(
-            folder, synthetic_store, labels, splits, title="Tiny", kind="synthetic", data_name="synthetic cohort",
-            data_statement="Simulated.", attribution="none", run=run, n_replicates=800,
+            folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
         )  # fmt: skip
     return folder, labels, splits, report
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from ssrl_ecg.data.description import DataDescription
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
@@ -28,10 +29,7 @@ def make_report(
     splits: Sequence[Split],
     *,
     title: str,
-    kind: report.Kind,
-    data_name: str,
-    data_statement: str,
-    attribution: str,
+    about: DataDescription,
     run: Mapping[str, Any],
     notes: Sequence[str] = (),
     n_replicates: int = 1000,
@@ -44,10 +42,7 @@ def make_report(
         labels: targets of every row.
         splits: the splits of the experiment.
         title: heading.
-        kind: "synthetic", "sample" or "data".
-        data_name: short name of the recordings.
-        data_statement: what the recordings are, in one sentence.
-        attribution: licence and authors, shown below the example recordings.
+        about: what the recordings are.
         run: the run record (``run.json``) so far.
         notes: further caveats.
         n_replicates: bootstrap replicates of every interval.
@@ -57,15 +52,15 @@ def make_report(
     comparisons = make_comparisons(results, default_pairs(results.arms.values()), n_replicates=n_replicates)
     return report.ReportData(
         title=title,
-        kind=kind,
-        data_statement=data_statement,
+        kind=about.kind,
+        data_statement=about.statement,
         interval_statement=(
             f"95 % intervals: {n_replicates} bootstrap replicates that resample patients within each test fold and, "
             "where there are several, label subsets or seeds. AUROC is taken per test fold, then averaged. "
             "Differences are paired on the same resamples; p values are corrected together by Holm's rule."
         ),
         run=_run_facts(run),
-        data=_data_facts(store, labels, splits, data_name, attribution),
+        data=_data_facts(store, labels, splits, about),
         rows=tuple(rows),
         comparisons=tuple(comparisons),
         curves=tuple(_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
@@ -84,7 +79,7 @@ def _run_facts(run: Mapping[str, Any]) -> report.RunFacts:
 
 
 def _data_facts(
-    store: RecordStore, labels: Labels, splits: Sequence[Split], name: str, attribution: str
+    store: RecordStore, labels: Labels, splits: Sequence[Split], about: DataDescription
 ) -> report.DataFacts:
     parts = {
         "training": splits[0].train,
@@ -93,7 +88,7 @@ def _data_facts(
     }
     taken = {part: labels.take(rows) for part, rows in parts.items()}
     return report.DataFacts(
-        name=name,
+        name=about.name,
         n_records=len(store),
         n_patients=int(store.records["patient_id"].nunique()),
         n_rejected=store.facts.n_rejected,
@@ -101,7 +96,7 @@ def _data_facts(
         class_counts={part: one.counts() for part, one in taken.items()},
         classes_without_positives={part: one.empty_classes for part, one in taken.items() if one.empty_classes},
         fingerprint=store.facts.source_fingerprint,
-        attribution=attribution,
+        attribution=about.attribution,
     )
 
 

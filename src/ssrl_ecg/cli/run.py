@@ -1,0 +1,79 @@
+"""``ssrl-ecg run``: from a folder of ECGs to a report, in one command that can be interrupted and started again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ssrl_ecg.cli.data_options import LabelledDataOptions
+from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.fold_options import FoldOptions
+from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.run_options import ExperimentOptions
+from ssrl_ecg.data.description import describe_data
+from ssrl_ecg.data.splits import Split, rotation_splits
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.evaluation.assemble import make_report
+from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.report import write_report
+from ssrl_ecg.evaluation.report_page import findings, headline
+from ssrl_ecg.training.run import run_record, tune_allocator
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Pretrain on every training-fold signal, then compare at a few label fractions with what must be beaten."""
+
+    data: LabelledDataOptions
+    folds: FoldOptions = field(default_factory=FoldOptions)
+    experiment: ExperimentOptions = field(default_factory=ExperimentOptions)
+    protocol: Literal["folds", "rotation"] = "folds"
+    """"folds": the three fold flags. "rotation": train on folds 1-6; validate and test on (7, 8), (8, 9), (9, 7)."""
+    sampling_rate_hz: float = 100.0
+    """Rate of the recordings that are used."""
+    replicates: int = 2000
+    """Bootstrap replicates of every interval."""
+    out: Path = Path("runs/comparison")
+    """Folder of the results; if they are there in part, the run goes on."""
+
+    def splits(self, store: RecordStore) -> list[Split]:
+        """Return the splits of the protocol."""
+        return rotation_splits(store.records) if self.protocol == "rotation" else [self.folds.split(store)]
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return run_comparison(parse(RunOptions, argv, "ssrl-ecg run"), ["ssrl-ecg", "run", *argv])
+
+
+def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = "What pretraining buys") -> int:
+    """Build the store, run the experiment, write ``results.json`` and ``report.html``, say what came out."""
+    tune_allocator()
+    experiment = options.experiment.experiment()
+    store = options.data.open_store(options.sampling_rate_hz)
+    labels, splits = options.data.labels(store), options.splits(store)
+    about = describe_data(options.data.source(options.sampling_rate_hz), store)
+    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    config = {"protocol": options.protocol, "folds": options.folds, "experiment": options.experiment}
+    try:
+        with run_record(
+            options.out, command=_relative(command), config=config, seed=options.experiment.seed, data=facts
+        ) as run:
+            run_experiment(experiment, store, labels, splits, options.out)
+            print("computing intervals and writing the report", flush=True)
+            report = make_report(
+                options.out, store, labels, splits, title=title, about=about, run=run, n_replicates=options.replicates
+            )
+            page = write_report(report, options.out)
+    except KeyboardInterrupt as stop:
+        stop.add_note("the same command goes on where this one stopped")
+        raise
+    print(headline(report), *findings(report), f"report: {page}", sep="\n")
+    return DONE
+
+
+def _relative(command: Sequence[str]) -> list[str]:
+    """Cut paths among the words to their last part: a record that is published names no machine."""
+    return [Path(word).name if "/" in word else word for word in command]
