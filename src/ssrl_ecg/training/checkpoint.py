@@ -24,6 +24,7 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 
 _FORMAT = 1
 _KEY = "ssrl_ecg"
+_KINDS = ("encoder", "classifier")
 MAX_BYTES = 4 * 2**30
 """Larger files are refused before they are opened."""
 
@@ -125,7 +126,7 @@ def load_encoder(
             prefix = "encoder."
             tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         encoder = _filled(lambda: _build_encoder(header), tensors)
-        return EncoderCheckpoint(encoder, _preprocessing(header, encoder), dict(header["provenance"]))
+        return EncoderCheckpoint(encoder, _preprocessing(header, encoder), dict(**header["provenance"]))
 
 
 def load_classifier(path: str | Path) -> ClassifierCheckpoint:
@@ -157,7 +158,7 @@ def load_classifier(path: str | Path) -> ClassifierCheckpoint:
             header["task"],
             str(header["label_set"]),
             None if thresholds is None else tuple(float(value) for value in thresholds),
-            dict(header["provenance"]),
+            dict(**header["provenance"]),
         )
 
 
@@ -199,6 +200,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(header, dict) or found != _FORMAT:
         expected = f"format {_FORMAT}"
         raise InputError("not a checkpoint of this toolkit", file=path, field=_KEY, expected=expected, found=found)
+    if header.get("kind") not in _KINDS:
+        expected, found = " | ".join(_KINDS), header.get("kind")
+        raise InputError("unknown kind of checkpoint", file=path, field="kind", expected=expected, found=found)
     return header, tensors
 
 
@@ -207,7 +211,8 @@ def _read_torch_file(path: Path, preprocessing: Preprocessing | None) -> tuple[d
     _check_size(path)
     expected = '{"encoder": state_dict}'
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # given a name, torch would believe its ending
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError("cannot be read as plain tensors", file=path, expected=expected) from error
     tensors = content.get("encoder") if isinstance(content, dict) else None
