@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -28,6 +29,9 @@ def run_guarded(command: Callable[[], int]) -> int:
             return command()
         except InputError as error:
             return _refuse(str(error))
+        except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
         except OSError as error:
             return _refuse(_describe(error))
         except KeyboardInterrupt as stop:

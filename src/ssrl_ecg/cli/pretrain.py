@@ -40,8 +40,8 @@ class PretrainOptions(Generic[C]):
     folds: FoldOptions = field(default_factory=FoldOptions)
     signal: SignalOptions = field(default_factory=SignalOptions)
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
-    recipe: Annotated[str, one_of(RECIPES)] = "full"
-    """Augmentations of a view: full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
+    recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
+    """Augmentations of a view; full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
     method: C
     schedule: PretrainConfig = field(default_factory=PretrainConfig)
     compute: Compute = field(default_factory=Compute)
@@ -59,10 +59,11 @@ def main(argv: list[str]) -> int:
         )
     kind = METHODS[argv[0]]
     options = parse(PretrainOptions[kind.Config], argv[1:], f"ssrl-ecg pretrain {argv[0]}")  # type: ignore[name-defined]
-    return run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
+    run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
+    return DONE
 
 
-def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], command: list[str]) -> int:
+def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], command: list[str]) -> None:
     """Pretrain and write the checkpoint.
 
     Args:
@@ -95,7 +96,6 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
             "pretrain": as_config(options.schedule),
             "recipe": recipe.to_dict(),
         }
-        provenance = describe_weights("pretrain", settings, store, split.train)
+        provenance = describe_weights(command, settings, store, split.train)
         save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
         (folder / STATE_NAME).unlink(missing_ok=True)
-    return DONE

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from ssrl_ecg.data.splits import Rows
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.training.run import git_commit, versions
+
+_FOLDERS = re.compile(r"[^\s:=]*/(?=[^/])")
+
+
+def without_folders(value: Any) -> Any:
+    """Cut every path among words and settings to its last part: a record that is passed on names no machine."""
+    if isinstance(value, dict):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_folders(item) for item in value]
+    if isinstance(value, Path):
+        return value.name
+    return _FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
 def data_facts(store: RecordStore) -> dict[str, Any]:
@@ -24,15 +39,19 @@ def data_facts(store: RecordStore) -> dict[str, Any]:
 
 
 def describe_weights(
-    command: str, settings: dict[str, Any], store: RecordStore, trained_on: Rows, earlier: dict[str, Any] | None = None
+    command: list[str],
+    settings: dict[str, Any],
+    store: RecordStore,
+    trained_on: Rows,
+    earlier: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the provenance of a checkpoint.
 
     Args:
-        command: which command made the weights.
+        command: the words that started the training.
         settings: what they depend on beside the data.
         store: the records.
-        trained_on: rows that training read, signals or labels.
+        trained_on: rows of the training folds, whose signals or labels training read.
         earlier: provenance of the checkpoint that training started from.
     """
     here = {
@@ -41,7 +60,7 @@ def describe_weights(
         "folds": _folds(store, trained_on),
     }
     return {
-        "command": command,
+        "command": without_folders(command),
         "settings": settings,
         "data": data_facts(store),
         "seen": [*(earlier or {}).get("seen", []), here],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from tqdm import tqdm
+
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.data.splits import Rows
 from ssrl_ecg.data.store import RecordStore
@@ -20,14 +22,16 @@ class SignalOptions:
 
     sampling_rate_hz: float = 100.0
     """Samples per second; PTB-XL has 100 and 500."""
-    window_s: float = 10.0
-    """Length of the encoder's input; shorter than a recording, crops are drawn in training and averaged afterwards."""
-    highpass_hz: float | None = None
-    """Cut-off of a high-pass; without it none."""
-    lowpass_hz: float | None = None
-    """Cut-off of a low-pass; without it none."""
-    mains_hz: float | None = None
-    """Mains frequency to notch with its harmonics; without it none."""
+    window_s: float = 2.5
+    """Length of training crops, and of the windows whose scores are averaged afterwards; at most a recording's."""
+    highpass_hz: float = 0.5
+    """Cut-off of a high-pass; 0 for none."""
+    lowpass_hz: float = 0.0
+    """Cut-off of a low-pass; 0 for none."""
+    mains_hz: float = 0.0
+    """Mains frequency to notch with its harmonics; 0 for none."""
+    clip_mv: float = 5.0
+    """Amplitudes are limited to this; 0 for no limit."""
     normalisation: Normalisation = "dataset"
     """Mean and SD of each lead over the training recordings, which keeps voltage, or of each record; or none."""
 
@@ -40,22 +44,22 @@ class SignalOptions:
         preprocessing = Preprocessing(
             sampling_rate_hz=self.sampling_rate_hz,
             window_s=self.window_s,
-            highpass_hz=self.highpass_hz,
-            lowpass_hz=self.lowpass_hz,
-            mains_hz=self.mains_hz,
+            highpass_hz=self.highpass_hz or None,
+            lowpass_hz=self.lowpass_hz or None,
+            mains_hz=self.mains_hz or None,
+            clip_mv=self.clip_mv or None,
             normalisation=self.normalisation,
         )
         preprocessing.window_starts(store.facts.n_samples)  # refuses recordings shorter than a window
-        return preprocessing.fitted(
-            store.read_mv(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)
-        )
+        starts = tqdm(range(0, len(rows), _BATCH), desc="fitting preprocessing", leave=False)
+        return preprocessing.fitted(store.read_mv(rows[start : start + _BATCH]) for start in starts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderOptions:
     """Which encoder."""
 
-    encoder: Annotated[str, one_of(ENCODERS)] = "cnn"
+    encoder: Annotated[str, one_of(ENCODERS)] = "resnet18"
     """cnn is the published ECGEncoder1DCNN, resnet18 a one-dimensional ResNet-18."""
     encoder_width: int | None = None
     """Channels of the first stage; without it the encoder's own: 64 for cnn, 32 for resnet18."""

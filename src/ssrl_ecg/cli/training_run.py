@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ssrl_ecg.cli.provenance import data_facts
+from ssrl_ecg.cli.provenance import data_facts, without_folders
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
-from ssrl_ecg.training.run import run_record, tune_allocator
+from ssrl_ecg.training.run import as_config, run_record, tune_allocator
 
 
 def run_folder(out: Path) -> Path:
@@ -45,7 +45,9 @@ def training_run(out: Path, *, command: list[str], options: Any, seed: int, stor
     tune_allocator()
     folder = run_folder(out)
     try:
-        with run_record(folder, command=command, config=options, seed=seed, data=data_facts(store)):
+        config = without_folders(as_config(options))
+        words = without_folders(command)
+        with run_record(folder, command=words, config=config, seed=seed, data=data_facts(store)):
             yield folder
     except KeyboardInterrupt as stop:
         how = "goes on after the last whole epoch" if any(folder.glob("*.ckpt")) else "starts again"

@@ -1,0 +1,68 @@
+"""``ssrl-ecg probe``: what a frozen encoder's features are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.classifier_options import ClassifierOptions
+from ssrl_ecg.cli.classifier_training import save_classifier, train_and_save
+from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.labelled_records import LabelledRecords
+from ssrl_ecg.cli.parsing import one_of, parse
+from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
+from ssrl_ecg.cli.provenance import describe_weights
+from ssrl_ecg.cli.training_run import training_run
+from ssrl_ecg.models import Classifier
+from ssrl_ecg.training.checkpoint import EncoderCheckpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions(ClassifierOptions):
+    """Fit a head on a pretrained encoder that does not move.
+
+    linear is logistic regression on the feature vectors, solved to convergence, its penalty chosen on the validation
+    folds; of the training flags only the seed, which draws the label fraction, applies to it. attention learns which
+    moments count, in steps.
+    """
+
+    pretrained: PretrainedOptions
+    head: Annotated[str, one_of(("linear", "attention"))] = "linear"
+    """Logistic regression, or attention over time and a linear layer."""
+    recipe: Annotated[str, one_of(RECIPES)] = "none"
+    """Augmentations of a training crop of the attention head."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    options = parse(ProbeOptions, argv, "ssrl-ecg probe")
+    command = ["ssrl-ecg", "probe", *argv]
+    pretrained = options.pretrained.load()
+    records = options.records(pretrained.preprocessing.sampling_rate_hz)
+    records.refuse_seen(pretrained.provenance)
+    if options.head == "linear":
+        _fit_regression(options, pretrained, records, command)
+    else:
+        train_and_save(
+            options,
+            replace(options.training, trainable="head"),
+            records,
+            lambda: options.with_head(pretrained.encoder, len(records.labels.classes)),
+            pretrained.preprocessing,
+            command=command,
+            earlier=pretrained.provenance,
+        )
+    return DONE
+
+
+def _fit_regression(
+    options: ProbeOptions, pretrained: EncoderCheckpoint, records: LabelledRecords, command: list[str]
+) -> None:
+    seed = options.training.seed
+    with training_run(options.out, command=command, options=options, seed=seed, store=records.store):
+        probe = linear_probe(pretrained, records)
+        settings = {"inverse_penalty": probe.inverse_penalty, "label_fraction": options.label_fraction}
+        provenance = describe_weights(command, settings, records.store, records.folds.train, pretrained.provenance)
+        classifier = Classifier(pretrained.encoder, probe.head()).eval()
+        save_classifier(options.out, classifier, pretrained.preprocessing, records, provenance)
