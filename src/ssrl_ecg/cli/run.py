@@ -59,7 +59,7 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
     config = {"protocol": options.protocol, "folds": options.folds, "experiment": options.experiment}
     try:
         with run_record(
-            options.out, command=_relative(command), config=config, seed=options.experiment.seed, data=facts
+            options.out, command=list(command), config=config, seed=options.experiment.seed, data=facts
         ) as run:
             run_experiment(experiment, store, labels, splits, options.out)
             print("computing intervals and writing the report", flush=True)
@@ -72,8 +72,3 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
         raise
     print(headline(report), *findings(report), f"report: {page}", sep="\n")
     return DONE
-
-
-def _relative(command: Sequence[str]) -> list[str]:
-    """Cut paths among the words to their last part: a record that is published names no machine."""
-    return [Path(word).name if "/" in word else word for word in command]

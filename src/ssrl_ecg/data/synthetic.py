@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ssrl_ecg import __version__
 from ssrl_ecg.data.acquisition import twelve_leads
 from ssrl_ecg.data.atomic_folder import replacing_folder
 from ssrl_ecg.data.morphology import DISEASES, draw_labels
@@ -111,7 +111,7 @@ def write_synthetic_ptbxl(
     ):
         parameters = _write_signals(folder, cohort, sampling_rate_hz, generator, bar)
         _write_tables(folder, cohort, parameters)
-        facts = {"generator": "ssrl_ecg", "version": __version__, "n_records": n_records, "seed": seed}
+        facts = {"generator": "ssrl_ecg", "version": version("ssrl-ecg"), "n_records": n_records, "seed": seed}
         (folder / PROVENANCE).write_text(json.dumps(facts | {"sampling_rate_hz": sampling_rate_hz}, indent=2) + "\n")
     return root
 

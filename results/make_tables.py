@@ -1,0 +1,163 @@
+"""Write every table of README and docs from the files in this folder: ``python results/make_tables.py [--check]``.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; NAME is one of ``TABLES`` below. ``--check``
+changes nothing and exits 1 if a document does not say what the files say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent
+ROOT = RESULTS.parent
+DOCUMENTS = ("README.md", "docs/results.md")
+_MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _load(path: str) -> Any:
+    return json.loads((RESULTS / path).read_text(encoding="utf-8"))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+
+
+def _signed(value: float) -> str:
+    return ("+" if value >= 0 else "−") + _number(abs(value))
+
+
+def _source(folder: str) -> str:
+    run = _load(f"{folder}/results.json")["run"]
+    commit = (run["commit"] or "")[:10]
+    return (
+        f"\nFrom [`results/{folder}`](results/{folder}): `{run['command']}`, commit `{commit}`, seed {run['seed']}.\n"
+    )
+
+
+def label_fractions() -> str:
+    """Macro AUROC of every row at every fraction, with intervals."""
+    data = _load("label-fractions/results.json")
+    fractions = sorted({row["label_fraction"] for row in data["rows"]})
+    cells = {(row["name"], row["label_fraction"]): row for row in data["rows"]}
+    head = ["Macro AUROC [95 % interval]"]
+    for fraction in fractions:
+        one = next(row for row in data["rows"] if row["label_fraction"] == fraction)
+        repeats = f"{one['n_subsets']} subsets" if one["n_subsets"] > 1 else f"{one['n_seeds']} seeds"
+        head.append(f"{100 * fraction:g} % ({one['n_labels']:,} labels, {repeats})")
+    rows = []
+    for name in dict.fromkeys(row["name"] for row in data["rows"]):
+        row = [name]
+        for fraction in fractions:
+            cell = cells[name, fraction]
+            low, high = cell["interval"]
+            row.append(f"{_number(cell['macro_auroc'])} [{_number(low)}, {_number(high)}]")
+        rows.append(row)
+    return _table(head, rows) + _source("label-fractions")
+
+
+def comparisons() -> str:
+    """Every paired difference of the main experiment."""
+    data = _load("label-fractions/results.json")
+    rows = []
+    for one in sorted(data["comparisons"], key=lambda one: float(one["label_fraction"])):
+        difference = f"{_signed(one['difference'])} [{_signed(one['lo'])}, {_signed(one['hi'])}]"
+        percent = f"{100 * one['label_fraction']:g} %"
+        rows.append([percent, one["a"], one["b"], difference, _number(one["p_holm"]), one["verdict"]])
+    return _table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], rows)
+
+
+def folds() -> str:
+    """Macro AUROC of every row on each test fold."""
+    data = _load("label-fractions/results.json")
+    names = sorted({fold for row in data["rows"] for fold in row["per_fold"]})
+    rows = [
+        [f"{100 * row['label_fraction']:g} %", row["name"], *(_number(row["per_fold"][fold]) for fold in names)]
+        for row in data["rows"]
+    ]
+    return _table(["Labels", "Row", *(f"fold {fold}" for fold in names)], rows)
+
+
+def ssrl_ecg() -> str:
+    """SSRL-ECG's key table, as it comes out on the sample."""
+    data = _load("ssrl-ecg-table/results.json")
+    rows = []
+    for row in data["rows"]:
+        low, high = map(_number, row["interval"])
+        scores = [_number(row[name]) for name in ("f1", "sensitivity", "specificity")]
+        rows.append([row["name"], f"{_number(row['macro_auroc'])} [{low}, {high}]", *scores])
+    head = ["10 % of the labels", "AUROC [95 % interval]", "F1", "Sensitivity", "Specificity"]
+    return _table(head, rows) + _source("ssrl-ecg-table")
+
+
+def _entries(folder: str) -> list[tuple[str, Any]]:
+    paths = sorted((RESULTS / folder).glob("*.json"))
+    return [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def trials() -> str:
+    """Every recipe trial, judged on fold 6."""
+    rows = [
+        [part, one["name"], *(_number(one["macro_auroc"].get(fraction)) for fraction in ("0.01", "0.1", "1"))]
+        for part, entries in _entries("trials")
+        for one in entries
+    ]
+    return _table(["Trials of", "Trial", "1 %", "10 %", "100 %"], rows)
+
+
+def benchmarks() -> str:
+    """Every benchmark: measured ratio or figure beside its bar."""
+    verdict = {True: "met", False: "missed", None: "reported"}
+    rows = [
+        [one["what"], one["measured"], one["bar"], verdict[one["met"]]]
+        for _, entry in _entries("benchmarks")
+        for one in entry["summary"]
+    ]
+    return _table(["Benchmark", "Measured", "Bar", ""], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "benchmarks": benchmarks,
+    "comparisons": comparisons,
+    "folds": folds,
+    "label-fractions": label_fractions,
+    "ssrl-ecg": ssrl_ecg,
+    "trials": trials,
+}
+
+
+def render(text: str) -> str:
+    """Fill every marked table of a document."""
+    return _MARK.sub(lambda match: match[1] + TABLES[match["name"]]() + match[3], text)
+
+
+def main() -> int:
+    """Write or check the documents."""
+    stale = []
+    for name in DOCUMENTS:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        if render(text) != text:
+            stale.append(name)
+            if "--check" not in sys.argv[1:]:
+                path.write_text(render(text), encoding="utf-8")
+    if stale and "--check" in sys.argv[1:]:
+        sys.stderr.write(f"tables differ from results/: {', '.join(stale)}; run python results/make_tables.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The committed numbers: documents say what the files say, and the files say what the stored scores say."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssrl_ecg.evaluation.report import read_results
+from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_rows
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+EXPERIMENTS = ("label-fractions", "ssrl-ecg-table")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    specification = importlib.util.spec_from_file_location("make_tables", RESULTS / "make_tables.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_documents_say_what_the_files_say(tables):
+    for name in tables.DOCUMENTS:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert tables.render(text) == text, f"{name} is stale: python results/make_tables.py"
+        assert "<!-- table:" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_row_and_interval_follows_from_the_stored_scores(name):
+    stored = read_results(RESULTS / name / "results.json")
+    n_replicates = int(stored.interval_statement.split(":")[1].split()[0])
+    results = ResultsFolder(RESULTS / name)
+    assert tuple(make_rows(results, n_replicates=n_replicates)) == pytest.approx(stored.rows)
+    again = make_comparisons(results, default_pairs(results.arms.values()), n_replicates=n_replicates)
+    assert tuple(again) == stored.comparisons
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_arm_was_trained_on_the_same_subsets(name):
+    results = ResultsFolder(RESULTS / name)
+    cells = {
+        arm: [(fraction, len(results.cells(arm, fraction))) for fraction in results.fractions(arm)]
+        for arm in results.arms
+    }
+    assert len({tuple(value) for value in cells.values()}) == 1
+    subsets = json.loads((RESULTS / name / "subsets.json").read_text(encoding="utf-8"))
+    tested = set(results.record_ids)
+    for subset in subsets.values():
+        assert not tested & set(subset["records"])
+        assert len(set(subset["records"])) == len(subset["records"])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_run_says_how_it_was_made(name):
+    run = read_results(RESULTS / name / "results.json").run
+    assert run.commit
+    assert run.command.startswith("ssrl-ecg run")
+    assert "/" not in run.command.replace("data/", "").replace("results/", "")
+
+
+def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
+    counts = {
+        path.stem: len(json.loads(path.read_text(encoding="utf-8"))) for path in (RESULTS / "trials").glob("*.json")
+    }
+    assert counts["supervised"] == counts["simclr"] + counts["finetune"]
+
+
+def test_results_stay_small():
+    total = sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file() and "models" not in path.parts)
+    assert total < 20e6
+    assert np.isfinite(total)
