@@ -172,15 +172,12 @@ def test_a_frozen_encoder_keeps_every_byte_and_stays_in_eval_mode(head, train, s
     assert module_hash(result.classifier.head) != head_before
 
 
-def test_an_attention_probe_learns_where_to_look(train, make_classifier):
-    torch.manual_seed(0)
-    encoder = make_classifier(2, width=8).encoder
-    head = AttentionPoolHead(AttentionPoolHeadConfig(), feature_dim=32, n_outputs=2)
-    result = train(
-        classifier=Classifier(encoder, head), trainable="head", steps=80, learning_rate=0.1, schedule="plateau"
-    )
-    assert result.classifier.head.query.abs().max() > 0.1
-    assert result.history[-1]["loss"] < 0.95 * result.history[0]["loss"]
+def test_an_attention_probe_reads_a_trained_encoder(train):
+    encoder = train(steps=60, evaluate_every=20, schedule="plateau").classifier.encoder
+    head = AttentionPoolHead(AttentionPoolHeadConfig(), feature_dim=encoder.feature_dim, n_outputs=2)
+    result = train(classifier=Classifier(encoder, head), trainable="head", steps=40, learning_rate=0.1)
+    assert result.classifier.head.query.abs().max() > 0.01
+    assert result.best["fold"].auroc > 0.85
 
 
 def test_a_frozen_encoder_that_moves_is_found_out(train, small_classifier):

@@ -16,7 +16,7 @@ from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_pr
 from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
 from ssrl_ecg.training import pretrain as pretrain_module
 from ssrl_ecg.training.embed import embed, module_hash
-from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import HISTORY_NAME, PretrainConfig, pretrain
 
 CONFIGS = {
@@ -30,13 +30,14 @@ class Watching(SimCLR):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.batches, self.progress, self.total_steps = [], [], 0
+        self.batches, self.seeds, self.progress, self.total_steps = [], [], [], 0
 
     def begin(self, total_steps):
         self.total_steps = total_steps
 
     def loss(self, batch, generator):
         self.batches.append(batch)
+        self.seeds.append((generator.initial_seed(), torch.initial_seed()))
         return super().loss(batch, generator)
 
     def after_step(self, progress):
@@ -124,6 +125,12 @@ def test_the_method_is_told_how_far_training_is(train):
     assert method.progress == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0])
 
 
+def test_every_step_has_a_seed_of_its_own_for_draws_and_for_dropout(train):
+    _, method = train(Watching, seed=8)
+    expected = [stream_seed(8, "step", step, 0) for step in range(6)]
+    assert method.seeds == [(seed, seed) for seed in expected]
+
+
 def test_patients_are_passed_on(train, store):
     _, method = train(Watching, epochs=1)
     batch = method.batches[0]
@@ -147,7 +154,7 @@ def test_the_watch_is_computed_on_training_records_by_the_metrics(train, store, 
     monkeypatch.setattr(pretrain_module, "_WATCH_RECORDS", 25)
     labels = store.labels("both")
     result, _ = train(rows=50, labels=labels, epochs=1, folder=tmp_path)
-    seed = pretrain_module.stream_seed(42, "order")
+    seed = stream_seed(42, "order")
     order = np.random.default_rng(seed).permutation(np.arange(50))
     order = order[order != 0]  # record 0 has no label
     patients = store.records["patient_id"].to_numpy()

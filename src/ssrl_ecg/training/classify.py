@@ -260,18 +260,18 @@ class _KeepBest(L.Callback):
         looks = trainer.strategy.broadcast(looks)  # running statistics differ between processes, decisions must not
         self._history.add({f"auroc_{name}": look.auroc for name, look in looks.items()})
         pl_module.log("validation_loss", float(np.mean([look.loss for look in looks.values()])), batch_size=1)
-        gains = [self._keep(name, look.auroc, trainer.global_step) for name, look in looks.items()]
+        gains = [self._keep(trainer, name, look.auroc) for name, look in looks.items()]
         undecided = all(math.isnan(look.auroc) for look in looks.values())
         self._looks_without_gain = 0 if any(gains) or undecided else self._looks_without_gain + 1
         if self._looks_without_gain >= self._patience:
             trainer.should_stop = True
 
-    def _keep(self, name: str, auroc: float, step: int) -> bool:
+    def _keep(self, trainer: L.Trainer, name: str, auroc: float) -> bool:
         """Copy the present weights if they are the best for this set; return whether they are better."""
         better = name not in self.best or auroc > self.best[name].auroc
         if better or math.isnan(auroc):
             state = {key: value.detach().cpu().clone() for key, value in self._module.classifier.state_dict().items()}
-            self.best[name] = BestModel(auroc, step, state)
+            self.best[name] = trainer.strategy.broadcast(BestModel(auroc, trainer.global_step, state))
         return better and not math.isnan(auroc)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.fabric.utilities.warnings import PossibleUserWarning
 from tqdm import tqdm
 
 from ssrl_ecg.errors import InputError
@@ -75,7 +73,6 @@ def _quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.")
-        warnings.simplefilter("ignore", PossibleUserWarning)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:
@@ -161,11 +158,9 @@ def fit(
             max_steps=max_steps,
             clip_norm=clip_norm,
         )
-        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(module, ckpt_path=resume_from, weights_only=True)
-        except SystemExit as leaving:  # Lightning ignores SIGINT from the first Ctrl-C on and leaves the process
+        except SystemExit as leaving:  # which is what Lightning makes of a Ctrl-C
             if not isinstance(leaving.__context__, KeyboardInterrupt):
                 raise
-            signal.signal(signal.SIGINT, on_interrupt)
             raise KeyboardInterrupt from None
