@@ -1,0 +1,58 @@
+"""Every benchmark in turn; each leaves results/benchmarks/NAME.json and prints its bars.
+
+    python benchmarks/run_all.py --data PTBXL [--auroc]
+
+About four minutes on one idle core, twelve with ``--auroc``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import augmentation_chain
+import finetune
+import memory
+import pretrain_epoch
+import reference_script
+import store
+from measure import Outcome, Sample, arguments, at_least, prepare, publish
+
+
+def chain(_: Sample) -> Outcome:
+    """Time the augmentation chain, which needs no recordings, and hold it to its bar."""
+    measured = augmentation_chain.run()
+    set_up = ("batch_size", "n_samples", "sampling_rate_hz", "repeats", "allocator_tuned")
+    what = "times faster than per record in NumPy and SciPy"
+    return {
+        "data": f"{measured['batch_size']} records of smoothed noise, no recordings",
+        "seed": 0,
+        "config": {name: measured[name] for name in set_up},
+        "measured": {name: value for name, value in measured.items() if name not in set_up},
+        "bars": [at_least(what, measured["ratio"], 5)],
+    }
+
+
+def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
+    """Return every benchmark by the name of its result."""
+    return {
+        "store": store.run,
+        "augmentation_chain": chain,
+        "pretrain_epoch": pretrain_epoch.run,
+        "reference_script": partial(reference_script.run, auroc=auroc),
+        "memory": memory.run,
+        "finetune": finetune.run,
+    }
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--auroc", action="store_true", help="also the time to the reference script's AUROC (minutes)")
+    chosen = parser.parse_args()
+    sample = prepare(chosen.data, chosen.store)
+    for name, run in benchmarks(auroc=chosen.auroc).items():
+        publish(chosen.results, name, sample, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Every benchmark runs in a tiny setting and says all it promises, and its committed result says it too."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
+from ssrl_ecg.models import ResNet1D, ResNetConfig
+from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.pretrain import PretrainConfig
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("store", "augmentation_chain", "pretrain_epoch", "reference_script", "memory", "finetune")
+FIELDS = (
+    *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
+    *("config", "measured", "bars"),
+)
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """Import a benchmark as its command does: its folder is on the path."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    yield importlib.import_module
+    sys.path.remove(str(ROOT / "benchmarks"))
+
+
+@pytest.fixture(scope="module")
+def sample(benchmark, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmarks")
+    data = write_synthetic_ptbxl(folder / "ptbxl", n_records=120, seed=1)
+    return benchmark("measure").prepare(data, folder / "store")
+
+
+def flat(tree, prefix=""):
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else [("", tree)]
+    for key, value in items:
+        yield from flat(value, f"{prefix}/{key}") if isinstance(value, (dict, list)) else [(f"{prefix}/{key}", value)]
+
+
+def test_store_reads_what_the_reference_reader_reads(benchmark, sample):
+    outcome = benchmark("store").run(sample, read_repeats=2, build_repeats=1)
+    assert outcome["measured"]["largest_difference_mv"] < 0.00051
+    assert {"wfdb.rdrecord", "store", "wfdb.rdrecord loop", "build_store"} == set(outcome["measured"]["us_per_record"])
+    assert [bar["bar"] for bar in outcome["bars"]] == [">= 100", ">= 10"]
+
+
+def test_pretrain_epoch_compares_the_same_batches(benchmark, sample):
+    module = benchmark("pretrain_epoch")
+    outcome = module.run(sample, encoders={"tiny": (ResNet1D, ResNetConfig(width=4))}, batch_size=16, repeats=2)
+    rows = np.flatnonzero(sample.store.records["fold"] <= 6)
+    assert outcome["measured"]["tiny"]["steps_per_epoch"] == len(rows) // 16
+    assert outcome["measured"]["tiny"]["epoch_over_bare"]["repeats"] == 2
+    assert outcome["bars"][0]["bar"] == "<= 1.25"
+
+
+def test_bare_steps_go_round_all_held_batches(benchmark, sample, monkeypatch):
+    module = benchmark("pretrain_epoch")
+    rows = np.arange(48)
+    held = module.held_views(sample, rows, sample.fitted(module.PREPROCESSING, rows), 16)
+    assert sorted(np.concatenate([batch.rows.numpy() for batch in held])) == rows.tolist()
+    method, seen = module.simclr(ResNet1D, ResNetConfig(width=4)), []
+    loss = method.loss
+    monkeypatch.setattr(method, "loss", lambda batch, generator: (seen.append(batch), loss(batch, generator))[1])
+    bare = module.bare_steps(method, held, 2)
+    bare()
+    bare()
+    assert list(map(id, seen)) == [id(held[number]) for number in (0, 1, 2, 0)]
+    assert all(parameter.grad is not None for parameter in method.encoder.parameters())
+
+
+def test_reference_script_counts_whole_batches_and_finds_the_time_to_equal(benchmark, sample, monkeypatch):
+    module = benchmark("reference_script")
+    monkeypatch.setattr(module, "CNNConfig", lambda: module.ECGEncoder1DCNN.Config(width=4))
+    monkeypatch.setattr(module, "N_SUBSETS", 2)
+    tiny = {"batch_size": 16, "repeats": 1, "script_epochs": 1}
+    measured = module.run(sample, auroc=True, budgets_epochs=(1, 2), **tiny)["measured"]
+    assert measured["script_over_ours"]["repeats"] == 1
+    auroc = measured["auroc"]
+    reached = [run["auroc"] >= auroc["script"]["auroc"] for run in auroc["ours"]]
+    assert not any(reached[:-1])
+    assert (auroc["seconds_to_equal"] is not None) == reached[-1]
+    assert len(auroc["script"]["auroc_of_subsets"]) == 2
+    assert "auroc" not in module.run(sample, **tiny)["measured"]
+
+
+def test_a_record_alone_is_never_mixed(benchmark, sample):
+    module = benchmark("reference_script")
+    rng = np.random.default_rng(0)
+    other = np.full((12, 1000), 1e3, np.float32)
+    signal = np.zeros((12, 1000), np.float32)
+    alone = [
+        module.per_record_view(np.stack([signal, signal]), 0, 100.0, rng, module.bandpass_spectrum) for _ in range(40)
+    ]
+    mixed = [
+        module.per_record_view(np.stack([signal, other]), 0, 100.0, rng, module.bandpass_spectrum) for _ in range(40)
+    ]
+    assert np.abs(alone).max() < 1 < np.abs(mixed).max()
+
+
+def test_memory_compares_the_peaks_of_both_stores(benchmark, sample, monkeypatch):
+    module = benchmark("memory")
+    monkeypatch.setattr(module, "in_own_process", module.peak_of_pretraining)  # spares the start of two interpreters
+    measured = module.run(sample, copies=2)["measured"]
+    assert measured["replicated"]["n_records"] == 2 * measured["once"]["n_records"] == 2 * len(sample.store)
+    assert measured["growth_mb"] == measured["replicated"]["peak_rss_anon_mb"] - measured["once"]["peak_rss_anon_mb"]
+
+
+@pytest.mark.slow
+def test_memory_is_measured_in_a_process_of_its_own(benchmark, sample):
+    measured = benchmark("memory").in_own_process(sample.store)
+    assert measured["n_records"] == len(sample.store)
+    assert measured["peak_rss_anon_mb"] > 50
+
+
+def test_a_replicated_store_holds_every_record_again(benchmark, sample, tmp_path):
+    replicated = benchmark("memory").replicate(sample.store, tmp_path / "store", 3)
+    n_records = len(sample.store)
+    again = np.arange(n_records) + 2 * n_records
+    np.testing.assert_array_equal(replicated.signals_uv[again], sample.store.signals_uv)
+    np.testing.assert_array_equal(replicated.labels("super").values[again], sample.store.labels("super").values)
+    assert replicated.records["record_id"].is_unique
+    assert replicated.records["patient_id"].nunique() == 3 * sample.store.records["patient_id"].nunique()
+
+
+def test_the_watched_peak_sees_memory_that_is_already_free_again(benchmark):
+    module = benchmark("memory")
+    with module.watched_peak() as peak:
+        before = peak[0]
+        block = np.ones(25_000_000)
+        while peak[0] < before + 150:  # the watcher looks every 10 ms
+            block += 1
+    assert peak[0] < before + 400
+
+
+def test_finetune_reports_time_and_auroc_per_subset(benchmark, sample):
+    module = benchmark("finetune")
+    outcome = module.run(
+        sample,
+        pretrain_config=PretrainConfig(epochs=1, batch_size=32),
+        classify_config=ClassifyConfig(steps=2, evaluate_every=2, batch_size=8),
+        n_subsets=2,
+    )
+    assert len(outcome["measured"]["auroc_of_subsets"]) == 2
+    assert 0 <= outcome["measured"]["auroc"] <= 1
+    assert {"processor_s", "elapsed_s"} < set(outcome["measured"]["finetuning"])
+
+
+def test_ratios_are_taken_within_each_repeat(benchmark):
+    measure = benchmark("measure")
+    costs = {
+        "slow": [measure.Cost(2.0, 4.0), measure.Cost(30.0, 40.0), measure.Cost(9.0, 9.0)],
+        "fast": [measure.Cost(1.0, 1.0), measure.Cost(10.0, 20.0), measure.Cost(1.0, 3.0)],
+    }
+    assert measure.ratio(costs, "slow", "fast") == {
+        "median": 3.0,
+        "smallest": 2.0,
+        "largest": 9.0,
+        "elapsed_median": 3.0,
+        "repeats": 3,
+    }
+
+
+def test_sides_alternate_and_warm_ups_do_not_count(benchmark):
+    measure, calls = benchmark("measure"), []
+    sides = {name: measure.Side(lambda name=name: calls.append(name), 1) for name in "ab"}
+    costs = measure.in_turn(sides, 2, warm_ups=1)
+    assert "".join(calls) == "ababab"
+    assert [len(costs[name]) for name in "ab"] == [2, 2]
+
+
+@pytest.mark.parametrize(("value", "met"), [(1.99, False), (2.0, True), (float("nan"), False)])
+def test_a_bar_is_met_only_by_a_number_that_meets_it(benchmark, value, met):
+    measure = benchmark("measure")
+    assert measure.at_least("x", value, 2)["met"] is met
+    assert measure.at_most("x", -value, -2)["met"] is met
+
+
+def test_publish_writes_every_field_and_no_folders(benchmark, sample, tmp_path, monkeypatch):
+    measure = benchmark("measure")
+    monkeypatch.setattr(sys, "argv", ["/home/someone/benchmarks/x.py", "--data", "/home/someone/ptbxl"])
+    outcome = {"config": {"a": (1, 2)}, "measured": {"b": 1.23456789}, "bars": [measure.at_least("b", 1.2, 1)]}
+    measure.publish(tmp_path, "x", sample, lambda _: outcome)
+    record = json.loads((tmp_path / "x.json").read_text())
+    assert set(FIELDS) == set(record)
+    assert record["measured"]["b"] == 1.2346
+    assert record["command"] == ["python", "x.py", "--data", "ptbxl"]
+    assert record["data"] == "ptbxl, 120 records"
+
+
+def test_run_all_runs_every_benchmark(benchmark):
+    assert tuple(benchmark("run_all").benchmarks(auroc=False)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_committed_results_say_all_they_promise(name):
+    record = json.loads((ROOT / "results" / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
+    assert set(FIELDS) <= set(record)
+    assert record["name"] == name
+    assert record["commit"]
+    assert record["torch_threads"] == 1
+    assert all({"what", "bar", "value", "met"} == set(bar) for bar in record["bars"])
+    for bar in record["bars"]:
+        sign, bound = bar["bar"].split()
+        assert bar["met"] is (bar["value"] >= float(bound) if sign == ">=" else bar["value"] <= float(bound))
+    if name != "augmentation_chain":
+        assert record["data"] == "PTB-XL sample, 2,277 records"
+    assert not [place for place, value in flat(record) if isinstance(value, str) and value.startswith("/")]
