@@ -23,16 +23,20 @@ def evaluation_table(evaluation: Evaluation) -> str:
     report = evaluation.report
     left_out = f"; {evaluation.n_without_label} without a label left out" if evaluation.n_without_label else ""
     level = next(iter(evaluation.intervals.values())).macro.level
+    several = len(evaluation.folds) > 1
     lines = [
-        f"label set {evaluation.label_set}: {report.n_records} recordings, {evaluation.n_patients} patients{left_out}",
+        f"label set {evaluation.label_set}, fold{'s' * several} {', '.join(map(str, evaluation.folds))}: "
+        f"{report.n_records} recordings of {evaluation.n_patients} patients{left_out}",
         "",
-        f"{'mean over classes':<20}{'value':>7}   {level:.0%} interval",
+        f"{'mean over folds' if several else 'mean over classes':<20}{'value':>7}   {level:.0%} interval",
         *(f"{_TITLES[metric]:<20}{_interval(one.macro)}" for metric, one in evaluation.intervals.items()),
         "",
         *_class_lines(evaluation),
         "",
         "calibration, mean over classes: "
-        + ", ".join(f"{name} {_number(value)}" for name, value in evaluation.calibration.macro.items()),
+        + ", ".join(
+            f"{name.replace('_', ' ')} {_number(value)}" for name, value in evaluation.calibration.macro.items()
+        ),
     ]
     return "\n".join([*lines, *(f"note: {note}" for note in _notes(evaluation))])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +47,7 @@ class PublishedTraining(PublishedOptions):
 
     def schedule(self, records: LabelledRecords) -> ClassifyConfig:
         """Turn epochs into steps, with one look at the validation records per epoch."""
-        steps_per_epoch = math.ceil(len(records.training) / max(self.batch_size, 1))  # the config refuses 0
+        steps_per_epoch = -(-len(records.training) // max(self.batch_size, 1))  # the config refuses 0
         return ClassifyConfig(
             steps=self.epochs * steps_per_epoch,
             evaluate_every=steps_per_epoch,

@@ -46,17 +46,19 @@ class Evaluation(Report):
     Attributes:
         task: "multilabel", "binary" or "single".
         label_set: name of the targets.
+        folds: the records' folds, ascending.
         n_patients: patients of the evaluated records.
         n_without_label: records that were asked for and left out because they have no label.
-        report: point values; of a single-label task with accuracy.
-        intervals: metric -> percentile intervals over patients, drawn within test folds. ``auroc``, ``auprc`` and
-            ``THRESHOLD_INTERVALS``; of a single-label task ``auroc``, ``sensitivity`` (its macro is the balanced
-            accuracy) and ``accuracy``.
+        report: point values of all records together; of a single-label task with accuracy.
+        intervals: metric -> its mean over the folds, with a percentile interval over patients drawn within folds.
+            Metrics are ``auroc``, ``auprc`` and ``THRESHOLD_INTERVALS``; of a single-label task ``auroc``,
+            ``sensitivity`` (its macro is the balanced accuracy) and ``accuracy``.
         calibration: of the probabilities, for a single-label task one class against the rest.
     """
 
     task: str
     label_set: str
+    folds: tuple[int, ...]
     n_patients: int
     n_without_label: int
     report: MultilabelReport | SingleLabelReport
@@ -112,6 +114,7 @@ def evaluate_model(
     return Evaluation(
         task=targets.task,
         label_set=targets.name,
+        folds=tuple(sorted(table["fold"].unique().tolist())),
         n_patients=int(table["patient_id"].nunique()),
         n_without_label=len(wanted) - len(known),
         **measure(checkpoint, records, logits, generator, n_replicates),
