@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("ssrl_ecg.cli.probe", "fit a classifier on a pretrained encoder that stays frozen"),
     "supervised": ("ssrl_ecg.cli.supervised", "train a classifier from scratch"),
     "evaluate": ("ssrl_ecg.cli.evaluate", "judge a classifier on test records, with intervals"),
+    "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
     "run": ("ssrl_ecg.cli.run", "the whole comparison: pretrain, fine-tune, floors, report"),
 }
 """Command, of one or two words -> (module with ``main(argv: list[str]) -> int``, what it does)."""
