@@ -114,6 +114,14 @@ def test_every_file_arrives_and_a_second_run_fetches_none(site: Site, url: str, 
     assert [path for path, _ in site.requests] == [CHECKSUMS_NAME]
 
 
+@pytest.mark.parametrize("between", [" ", "  ", " *"])
+def test_lists_of_every_checksum_tool_are_read(site: Site, url: str, tmp_path: Path, between: str) -> None:
+    """PhysioNet's own lists have a single space between checksum and path, those of sha256sum two characters."""
+    site.sums = site.sums.replace("  ", between)
+    download("ludb", tmp_path, base_url=url)
+    assert_complete(site, tmp_path)
+
+
 def test_cut_connections_are_resumed_where_they_were_cut(site: Site, url: str, tmp_path: Path) -> None:
     site.cut_after = {"records100/00001.dat": 700}
     download("ptbxl", tmp_path, base_url=url)

@@ -39,7 +39,7 @@ def tiny_experiment() -> Experiment:
         encoder_config=CNNConfig(width=4),
         preprocessing=Preprocessing(window_s=2.5, highpass_hz=0.5),
         methods=[method],
-        supervised=training,
+        supervised={"supervised": training},
         finetune=training,
         design=LabelFractions(fractions=(0.2, 1.0), n_repeats=(2, 2)),
         n_pretrainings=2,

@@ -44,7 +44,9 @@ class ExperimentOptions:
     normalisation: Literal["dataset", "record", "none"] = "dataset"
     """"dataset": per-lead mean and SD of the training signals, which keeps voltage."""
     recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
-    """Augmentations of views, and of the crops of supervised training and fine-tuning: the same for all rows."""
+    """Augmentations of views, and of the crops of supervised training and fine-tuning."""
+    supervised_recipes: tuple[Annotated[str, one_of(RECIPES)], ...] = ()
+    """Further supervised rows, one for each of these recipes."""
     temperature: float = 0.1
     """SimCLR's temperature."""
     pretrain_epochs: int = 60
@@ -59,6 +61,8 @@ class ExperimentOptions:
     """Steps of supervised training and of fine-tuning."""
     supervised_learning_rate: float = 2e-3
     """Peak rate of supervised training."""
+    supervised_weight_decay: float = 0.1
+    """Weight decay of supervised training."""
     finetune_learning_rate: float = 1e-3
     """Peak rate of fine-tuning, which starts from the probe's head."""
     supervised_loss: Literal["bce", "focal", "class_balanced", "weighted"] = "bce"
@@ -88,6 +92,7 @@ class ExperimentOptions:
         supervised = ClassifyConfig(
             steps=self.steps,
             learning_rate=self.supervised_learning_rate,
+            weight_decay=self.supervised_weight_decay,
             loss=self.supervised_loss,
             oversample=self.supervised_oversample,
             seed=self.seed,
@@ -106,7 +111,11 @@ class ExperimentOptions:
                 normalisation=self.normalisation,
             ),
             methods=[self._method(name) for name in self.methods],
-            supervised=TrainingPlan(config=supervised, recipe=recipe),
+            supervised={"supervised": TrainingPlan(config=supervised, recipe=recipe)}
+            | {
+                f"supervised, recipe {name}": TrainingPlan(config=supervised, recipe=RECIPES[name]())
+                for name in self.supervised_recipes
+            },
             finetune=TrainingPlan(config=finetune, recipe=recipe),
             design=LabelFractions(fractions=self.fractions, n_repeats=self.repeats, first_seed=self.seed),
             n_pretrainings=self.n_pretrainings,

@@ -41,7 +41,7 @@ BACKOFF_S = 1.0
 TIMEOUT_S = 60.0
 
 _CHUNK_BYTES = 1 << 16
-_CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
+_CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]?(.+)")
 _LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _FAILURES_SHOWN = 3
 _RETRIED_STATUS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -77,7 +77,8 @@ class Experiment:
     preprocessing: Preprocessing
     """Not fitted yet; it is fitted on the training signals of the splits."""
     methods: Sequence[MethodPlan]
-    supervised: TrainingPlan
+    supervised: Mapping[str, TrainingPlan]
+    """Rows that are trained from scratch, by name."""
     finetune: TrainingPlan | None
     design: LabelFractions
     n_pretrainings: int = 3
@@ -187,9 +188,9 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
         "data": runner.store.facts.source_fingerprint,
     }
     plans = [plan for method in experiment.methods for plan in _method_plans(runner, method, common)]
-    supervised = common | {"supervised": experiment.supervised.settings()}
-    build = partial(runner.trained, "supervised", experiment.supervised, None)
-    plans.append(ArmPlan("supervised", "supervised", supervised, build))
+    for name, plan in experiment.supervised.items():
+        settings = common | {"supervised": plan.settings()}
+        plans.append(ArmPlan(name, "supervised", settings, partial(runner.trained, name, plan, None)))
     name = "random encoder probe"
     settings = common | {"n_encoders": experiment.n_pretrainings}
     plans.append(
