@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from measure import SEED, Cost, Outcome, Sample, main, timed
 
-from ssrl_ecg.augmentations.recipes import heavy
+from ssrl_ecg.augmentations.recipes import crop_timeout
 from ssrl_ecg.data.splits import Split, nested_subsets, recipe_split
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import Classifier, ECGEncoder1DCNN, Encoder
@@ -33,8 +33,8 @@ N_SUBSETS, FRACTION = 3, 0.1
 ENCODER = CNNConfig(width=16)
 PREPROCESSING = Preprocessing(window_s=10.0, highpass_hz=0.5, clip_mv=5.0)
 METHOD = SimCLRConfig(temperature=0.1)
-PRETRAIN = PretrainConfig(epochs=10, seed=SEED)
-CLASSIFY = ClassifyConfig(seed=SEED)
+PRETRAIN = PretrainConfig(epochs=20, seed=SEED)
+CLASSIFY = ClassifyConfig(steps=100, learning_rate=5e-3, seed=SEED)
 BF16 = Compute(precision="bf16", accelerator="cpu")
 
 
@@ -45,7 +45,7 @@ def pretrained(sample: Sample, split: Split, preprocessing: Preprocessing, confi
         sample.store,
         split.train,
         preprocessing=preprocessing,
-        recipe=heavy(),
+        recipe=crop_timeout(),
         config=config,
         compute=BF16,
         progress=False,
@@ -68,7 +68,7 @@ def finetuned(
         rows,
         labels,
         preprocessing=preprocessing,
-        recipe=heavy(),
+        recipe=crop_timeout(),
         config=config,
         compute=BF16,
         progress=False,
@@ -110,7 +110,7 @@ def run(
         "config": {
             "encoder": ENCODER,
             "method": METHOD,
-            "recipe": heavy().to_dict(),
+            "recipe": crop_timeout().to_dict(),
             "preprocessing": PREPROCESSING,
             "pretrain": pretrain_config,
             "classify": classify_config,

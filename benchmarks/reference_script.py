@@ -56,7 +56,7 @@ from ssrl_ecg.training.selection import validation_auroc
 
 BATCH_SIZE, REPEATS = 256, 3
 REFERENCE_EPOCHS, LEARNING_RATE = 20, 1e-3
-BUDGETS_EPOCHS = (2, 5, 10, 20, 40)
+BUDGETS_EPOCHS = (2, 5, 10, 25)
 N_SUBSETS, INVERSE_PENALTY = 5, 1e-2
 BF16 = Compute(precision="bf16", accelerator="cpu")
 WHOLE_RECORD = Preprocessing(window_s=10.0)
