@@ -30,10 +30,10 @@ def main(argv: list[str]) -> int:
     cohort = write_synthetic_ptbxl(options.out / "cohort", options.n_records, options.seed, progress=True)
     experiment = ExperimentOptions(
         encoder="resnet18",
-        encoder_width=16,
-        pretrain_epochs=20,
+        encoder_width=32,
+        pretrain_epochs=25,
         n_pretrainings=1,
-        steps=120,
+        steps=160,
         fractions=(0.1,),
         repeats=(3,),
         minirocket=False,

@@ -44,7 +44,9 @@ class ExperimentOptions:
     normalisation: Literal["dataset", "record", "none"] = "dataset"
     """"dataset": per-lead mean and SD of the training signals, which keeps voltage."""
     recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
-    """Augmentations of views, and of the crops of supervised training and fine-tuning."""
+    """Augmentations of views, and of the crops of supervised training."""
+    finetune_recipe: Annotated[str, one_of(RECIPES)] = "none"
+    """Augmentations of the crops of fine-tuning."""
     supervised_recipes: tuple[Annotated[str, one_of(RECIPES)], ...] = ()
     """Further supervised rows, one for each of these recipes."""
     temperature: float = 0.1
@@ -116,7 +118,7 @@ class ExperimentOptions:
                 f"supervised, recipe {name}": TrainingPlan(config=supervised, recipe=RECIPES[name]())
                 for name in self.supervised_recipes
             },
-            finetune=TrainingPlan(config=finetune, recipe=recipe),
+            finetune=TrainingPlan(config=finetune, recipe=RECIPES[self.finetune_recipe]()),
             design=LabelFractions(fractions=self.fractions, n_repeats=self.repeats, first_seed=self.seed),
             n_pretrainings=self.n_pretrainings,
             minirocket=self.minirocket,
