@@ -1,16 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.data.splits import rotation_splits
-from ssrl_ecg.evaluation.arms import ProbeArm, Task, TrainedArm, linear_classifier
+from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, ProbeArm, Task, TrainedArm, linear_classifier
 from ssrl_ecg.models import ECGEncoder1DCNN
 from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.probe import INVERSE_PENALTIES, choose_probe, fit_probe
+from ssrl_ecg.training.probe import INVERSE_PENALTIES, fit_probe
 
 CONFIG = ClassifyConfig(steps=4, evaluate_every=2, batch_size=8)
 
@@ -60,8 +62,22 @@ def test_fine_tuning_starts_from_the_head_of_the_probe(task):
     arm = TrainedArm(
         "x", "method", encoder, Preprocessing(normalisation="record"), RECIPES["none"](), CONFIG, lambda _: features
     )
-    probe = choose_probe(features, task.labels, task.rows, {"0": task.splits[0].validation})["0"]
+    probe = fit_probe(features[task.rows], task.labels.values[task.rows], HEAD_INVERSE_PENALTY)
     assert arm._classifier(task).head.output.weight.detach().numpy() == pytest.approx(probe.weight, abs=1e-5)
+
+
+@pytest.mark.parametrize("with_features", [True, False])
+def test_scores_of_a_split_do_not_depend_on_the_labels_of_its_test_rows(task, with_features):
+    """In a rotation another split validates on them: nothing that all splits share may be chosen there."""
+    split, labels = task.splits[2], task.labels
+    values = labels.values.copy()
+    values[split.test] = 1 - values[split.test]
+    changed = replace(task, labels=replace(labels, values=values))
+    features = np.random.default_rng(2).normal(size=(len(task.store), 16)) + labels.values[:, :1]
+    arguments = {"features": lambda _: features} if with_features else {}
+    assert np.array_equal(trained(task, **arguments)[2].test, trained(changed, **arguments)[2].test)
+    probe = ProbeArm("p", "floor", lambda _: features)
+    assert np.array_equal(probe.run(task)[2].test, probe.run(changed)[2].test)
 
 
 def test_each_split_gets_the_penalty_of_its_own_validation_rows(task):

@@ -19,10 +19,14 @@ from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.probe import choose_probe
+from ssrl_ecg.training.probe import choose_probe, fit_probe
 
 Family = Literal["method", "supervised", "floor"]
 T = TypeVar("T")
+
+HEAD_INVERSE_PENALTY = 1e-2
+"""scikit-learn's C of the probe that fine-tuning starts from. It is fixed: in a rotation, the validation rows of one
+split are the test rows of another, so nothing that all splits share may be chosen on any of them."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,11 @@ class TrainedArm(Arm):
     compute: Compute | None = None
 
     def run(self, task: Task) -> list[Scores]:
-        """Train once; for each split take the weights that did best on its validation rows."""
+        """Train once; for each split take the weights that did best on its validation rows.
+
+        Training never stops early: when to stop would be decided by all validation sets together, and one split's
+        validation rows are another's test rows.
+        """
         result = train_classifier(
             lambda: self._classifier(task),
             task.store,
@@ -117,7 +125,7 @@ class TrainedArm(Arm):
             task.labels,
             preprocessing=self.preprocessing,
             recipe=self.recipe,
-            config=replace(self.config, seed=task.seed),
+            config=replace(self.config, seed=task.seed, patience=self.config.steps),
             validations=task.validations,
             compute=self.compute,
             progress=False,
@@ -134,8 +142,8 @@ class TrainedArm(Arm):
     def _classifier(self, task: Task) -> Classifier:
         classifier = linear_classifier(self.make_encoder(task.seed), len(task.labels.classes))
         if self.features is not None:
-            first = task.validations["0"]
-            probe = choose_probe(self.features(task.seed), task.labels, task.rows, {"0": first})["0"]
+            features, values = self.features(task.seed)[task.rows], task.labels.values[task.rows]
+            probe = fit_probe(features, values, HEAD_INVERSE_PENALTY, single=task.labels.task == "single")
             classifier.head.load_state_dict(probe.head().state_dict())
         return classifier
 

@@ -16,9 +16,16 @@ from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split, assert_patients_disjoint
 from ssrl_ecg.data.store import RecordStore
-from ssrl_ecg.evaluation.arms import Arm, ProbeArm, TrainedArm, in_turn
+from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, ProbeArm, TrainedArm, in_turn
 from ssrl_ecg.evaluation.floors import RidgeArm, minirocket_features
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells, run_cells, write_frame
+from ssrl_ecg.evaluation.label_fractions import (
+    ArmPlan,
+    LabelFractions,
+    identity_of,
+    make_cells,
+    run_cells,
+    write_frame,
+)
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
@@ -109,6 +116,7 @@ class _Runner:
         self.preprocessing = experiment.preprocessing.fitted(
             store.read_mv(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)
         )
+        self.training_records = identity_of(store.records["record_id"].to_numpy()[rows])
         self._pretrained = cache(self._pretrain)
         self._features = cache(self._embed_pretrained)
         self._random_features = cache(self._embed_random)
@@ -124,6 +132,7 @@ class _Runner:
                 "encoder": as_config(self.experiment.encoder_config),
                 "preprocessing": self.preprocessing.to_dict(),
                 "data": self.store.facts.source_fingerprint,
+                "records": self.training_records,
             }
         )
         if path.exists() and (saved := load_encoder(path)).provenance.get("settings") == settings:
@@ -206,11 +215,12 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
 def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -> list[ArmPlan]:
     """A method's frozen probe and, if asked for, its fine-tuned row."""
     experiment = runner.experiment
-    settings = common | {"pretraining": method.settings(), "n_pretrainings": experiment.n_pretrainings}
+    pretraining = method.settings() | {"records": runner.training_records}
+    settings = common | {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings}
     probe, tuned = f"{method.name} frozen probe", f"{method.name} fine-tuned"
     plans = [ArmPlan(probe, "method", settings, lambda: ProbeArm(probe, "method", runner.method_features(method)))]
     if experiment.finetune is not None:
-        settings = settings | {"finetune": experiment.finetune.settings()}
+        settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
     return plans
 
