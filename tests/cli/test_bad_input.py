@@ -119,6 +119,26 @@ def test_the_sample_lacks_fold_10(refused, ptbxl_root, tmp_path):
     assert "fold 10 holds no record (field test folds, expected one of the folds 1, 2, 3" in refused(*words)
 
 
+@pytest.mark.parametrize(
+    ("fold", "expected"),
+    [
+        (8, "the weights were trained on recordings that are to judge them (field test folds"),
+        (9, "steps, penalty or thresholds of the weights were chosen on recordings that are to test them (field test"),
+    ],
+)
+def test_evaluation_on_folds_of_the_training(refused, data_flags, classifier_path, fold, expected):
+    words = ("evaluate", *data_flags, "--checkpoint", classifier_path, "--test-folds", f"{fold},10")
+    line = refused(*words)
+    assert expected in line
+    assert line.endswith(f"found {fold})")
+
+
+def test_a_test_fold_that_the_earlier_classifier_was_chosen_on(refused, data_flags, classifier_path, tmp_path):
+    words = ("finetune", *data_flags, "--checkpoint", classifier_path, "--out", tmp_path / "c.safetensors")
+    line = refused(*words, "--val-folds", "10", "--test-folds", "9")
+    assert "were chosen on recordings that are to test them (field test folds, expected other folds than 9" in line
+
+
 def test_held_out_folds_that_the_encoder_has_seen(refused, finetune):
     line = refused(*finetune, "--train-folds", "1-6", "--val-folds", "7", "--test-folds", "10")
     assert "the weights were trained on recordings that are to judge them (field validation folds" in line

@@ -144,6 +144,10 @@ def test_probes_leave_the_encoder_as_it_was(ssrl_ecg, data_flags, encoder_path, 
     assert all(torch.equal(before[name], value) for name, value in probe.classifier.encoder.state_dict().items())
     assert type(probe.classifier.head).__name__ == {"linear": "LinearHead", "attention": "AttentionPoolHead"}[head]
     assert _record(out)["status"] == "finished"
+    assert [(one["folds"], one["chosen_on"]) for one in probe.provenance["seen"]] == [
+        ([*range(1, 9)], []),
+        ([*range(1, 9)], [9]),
+    ]
 
 
 @pytest.mark.parametrize(("label_set", "n_classes"), [("norm", 1), ("super-single", 5)])
@@ -178,7 +182,13 @@ def test_evaluation_prints_what_scikit_learn_finds(ssrl_ecg, data_flags, classif
     table = ssrl_ecg(*words).out
     assert f"{np.mean([*expected.values()]):.3f}" in table
     assert all(name in table for name in checkpoint.classes)
-    both = ssrl_ecg(*words, "--test-folds", "9,10").out
+
+
+def test_evaluation_over_several_folds_gives_their_mean(ssrl_ecg, data_flags, tmp_path):
+    out = tmp_path / "supervised.safetensors"
+    words = ("supervised", *data_flags, *SMALL, *SHORT, "--train-folds", "1-6", "--val-folds", "7", "--out", out)
+    assert ssrl_ecg(*words).code == 0
+    both = ssrl_ecg("evaluate", *data_flags, "--checkpoint", out, "--n-replicates", 20, "--test-folds", "9,10").out
     assert both.startswith("label set super, folds 9, 10: ")
     assert "mean over folds" in both
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ssrl_ecg
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.training import run
 from ssrl_ecg.training.run import as_config, git_commit, peak_memory_mb, run_record, without_folders
@@ -92,8 +93,21 @@ def test_no_absolute_path_is_written(tmp_path):
 @pytest.mark.parametrize(
     "text", ["data/PTB-XL", "./runs/demo", "1/2", "and/or", "https://example.org/a/b", "mV/s", "/"]
 )
-def test_what_is_no_absolute_path_stays(text):
+def test_what_stays_in_the_working_folder_or_is_no_path_stays(text):
     assert without_folders(text) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("ptbxl:/home/ann/PTB-XL", "ptbxl:PTB-XL"),
+        ("~/ECG/PTB-XL", "PTB-XL"),
+        ("--out=../ann/a.safetensors", "--out=a.safetensors"),
+        ({"a": ["../../home/ann/y", 3, None]}, {"a": ["y", 3, None]}),
+    ],
+)
+def test_what_lies_elsewhere_loses_its_folders(given, kept):
+    assert without_folders(given) == kept
 
 
 def test_configurations_become_plain_values():
@@ -102,34 +116,45 @@ def test_configurations_become_plain_values():
     }
 
 
-def commit_of(folder, monkeypatch):
-    copied = folder / "run.py"
-    shutil.copy(run.__file__, copied)
-    monkeypatch.setattr(run, "__file__", str(copied))
-    return copied
-
-
-def test_there_is_no_commit_outside_a_checkout(tmp_path, monkeypatch):
-    commit_of(tmp_path, monkeypatch)
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two rooms that git_commit takes for this one."""
+    folder = tmp_path / "src" / "package"
+    for name in ("__init__.py", "training/run.py", "models/cnn.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("as committed")
+    monkeypatch.setattr(run, "_PACKAGE", folder)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return folder
+
+
+def test_the_commit_is_that_of_the_whole_package():
+    assert Path(ssrl_ecg.__file__).parent == run._PACKAGE
+
+
+def test_there_is_no_commit_outside_a_checkout(package):
     assert git_commit() is None
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_the_commit_says_whether_the_source_differs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("changed", ["training/run.py", "models/cnn.py"])
+def test_the_commit_says_whether_any_room_differs(tmp_path, package, changed):
     def git(*words):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    copied = commit_of(tmp_path, monkeypatch)
+    notes = tmp_path / "notes.md"
+    notes.write_text("beside the package")
     git("init")
-    assert git_commit() is None, "the file is not part of the checkout"
-    git("add", "run.py")
+    assert git_commit() is None, "the package is not part of the checkout"
+    git("add", ".")
     git("commit", "-m", "a")
     commit = git_commit()
     assert commit is not None
     assert len(commit) == 40
-    copied.write_text("changed")
+    notes.write_text("changed")
+    assert git_commit() == commit
+    (package / changed).write_text("changed")
     assert git_commit() == f"{commit}+changes"
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.classifier_options import ClassifierOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
-from ssrl_ecg.cli.provenance import describe_weights
-from ssrl_ecg.cli.training_run import training_run, write_history
+from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.metrics.calibration import probabilities_from_logits
 from ssrl_ecg.metrics.thresholds import f1_thresholds
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, save_checkpoint
 from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
+from ssrl_ecg.training.history import write_history
+from ssrl_ecg.training.pretrain import HISTORY_NAME
 from ssrl_ecg.training.run import as_config
 from ssrl_ecg.training.selection import validation_auroc
 
@@ -55,13 +56,13 @@ def train_and_save(
             validations={"validation": records.validation},
             compute=options.compute,
         )
-        write_history(folder, result.history)
+        write_history(folder / HISTORY_NAME, result.history)
         settings = {
             "training": as_config(config),
             "recipe": recipe.to_dict(),
             "label_fraction": options.label_fraction,
         }
-        provenance = describe_weights(command, settings, records.store, records.folds.train, earlier)
+        provenance = records.describe_weights(command, settings, earlier)
         save_classifier(options.out, result.classifier, preprocessing, records, provenance)
 
 

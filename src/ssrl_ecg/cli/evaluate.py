@@ -12,19 +12,19 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.evaluation_table import evaluation_table
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import parse
-from ssrl_ecg.cli.provenance import refuse_seen
 from ssrl_ecg.data.splits import parse_folds, split_by_folds
 from ssrl_ecg.evaluation.corruption import CorruptedStore, Corruption
 from ssrl_ecg.evaluation.evaluate import evaluate_model
 from ssrl_ecg.training.checkpoint import load_classifier
+from ssrl_ecg.training.provenance import refuse_seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
     """Judge a classifier on test folds: ranking, decisions at its own thresholds, calibration.
 
-    Intervals are percentile bootstrap intervals over patients, drawn within folds. Folds that the classifier or its
-    encoder were trained on are refused.
+    Intervals are percentile bootstrap intervals over patients, drawn within folds. Refused are folds that the
+    classifier or its encoder were trained on, and those that steps, penalty or thresholds were chosen on.
     """
 
     checkpoint: Path
@@ -58,7 +58,7 @@ def run_evaluation(options: EvaluateOptions) -> None:
     checkpoint = load_classifier(options.checkpoint)
     store = options.data.build(checkpoint.preprocessing.sampling_rate_hz).store
     rows = split_by_folds(store.records, parse_folds(options.test_folds), (), ()).train
-    refuse_seen(checkpoint.provenance, store, {"test": rows})
+    refuse_seen(checkpoint.provenance, store, test=rows)
     evaluation = evaluate_model(
         checkpoint,
         store if corruption.is_none else CorruptedStore.of(store, corruption),

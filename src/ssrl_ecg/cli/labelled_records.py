@@ -7,10 +7,10 @@ from typing import Any
 
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.fold_options import FoldOptions
-from ssrl_ecg.cli.provenance import refuse_seen
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Rows, Split, classes_without_positives, nested_subsets
 from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.training.provenance import describe_weights, refuse_seen
 
 _CONSEQUENCES = {
     "training": "nothing can be learned of it",
@@ -62,8 +62,16 @@ class LabelledRecords:
         return chosen
 
     def refuse_seen(self, provenance: dict[str, Any]) -> None:
-        """Refuse weights that have seen the validation or test folds; see ``provenance.refuse_seen``."""
-        refuse_seen(provenance, self.store, {"validation": self.folds.validation, "test": self.folds.test})
+        """Refuse weights that have seen the validation or test folds; see ``training.provenance``."""
+        refuse_seen(provenance, self.store, validation=self.folds.validation, test=self.folds.test)
+
+    def describe_weights(
+        self, command: list[str], settings: dict[str, Any], earlier: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return the provenance of a classifier trained and chosen on these records; see ``training.provenance``."""
+        return describe_weights(
+            command, settings, self.store, self.folds.train, chosen_on=self.folds.validation, earlier=earlier
+        )
 
     def _describe(self) -> None:
         test = self.folds.test[self.labels.known[self.folds.test]]

@@ -12,7 +12,6 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.parsing import one_of, parse
-from ssrl_ecg.cli.provenance import describe_weights
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.errors import InputError
@@ -21,6 +20,7 @@ from ssrl_ecg.models import ModuleConfig
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, save_checkpoint
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import STATE_NAME, PretrainConfig, pretrain
+from ssrl_ecg.training.provenance import describe_weights
 from ssrl_ecg.training.run import as_config
 
 C = TypeVar("C", bound=ModuleConfig)

@@ -12,7 +12,6 @@ from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
-from ssrl_ecg.cli.provenance import describe_weights
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
@@ -63,6 +62,6 @@ def _fit_regression(
     with training_run(options.out, command=command, options=options, seed=seed, store=records.store):
         probe = linear_probe(pretrained, records)
         settings = {"inverse_penalty": probe.inverse_penalty, "label_fraction": options.label_fraction}
-        provenance = describe_weights(command, settings, records.store, records.folds.train, pretrained.provenance)
+        provenance = records.describe_weights(command, settings, pretrained.provenance)
         classifier = Classifier(pretrained.encoder, probe.head()).eval()
         save_classifier(options.out, classifier, pretrained.preprocessing, records, provenance)

@@ -22,6 +22,8 @@ from ssrl_ecg.training.classify import ClassifyConfig
 class PublishedTraining(PublishedOptions):
     """Options of both published trainings."""
 
+    out: Path
+    """Checkpoint to write, safetensors whatever its name."""
     epochs: int = 20
     """Passes over the labelled recordings; the best of them on the validation fold is kept."""
     batch_size: int = 64
@@ -38,6 +40,7 @@ class PublishedTraining(PublishedOptions):
     def common(self) -> dict[str, Any]:
         """Return what both trainings are told alike, as ``ClassifierOptions`` calls it."""
         return {
+            "out": self.out,
             "data": self.data,
             "folds": self.folds,
             "label_fraction": self.label_fraction,
@@ -69,7 +72,6 @@ class FinetuneDoor(PublishedTraining):
     freeze_encoder: bool = False
     """Train the head alone (linear probing)."""
     out: Path = Path("checkpoints/finetuned.safetensors")
-    """Checkpoint to write, safetensors whatever its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,6 @@ class SupervisedDoor(PublishedTraining):
     signal_length: int = 1000
     """Samples of the input at 100 Hz."""
     out: Path = Path("checkpoints/supervised.safetensors")
-    """Checkpoint to write, safetensors whatever its name."""
 
 
 def finetune(argv: list[str] | None = None) -> int:
@@ -88,7 +89,6 @@ def finetune(argv: list[str] | None = None) -> int:
     def command(words: list[str], usage: str) -> int:
         door = parse(FinetuneDoor, words, usage)
         options = FinetuneOptions(
-            out=door.out,
             pretrained=PretrainedOptions(checkpoint=door.ssl_checkpoint),
             freeze_encoder=door.freeze_encoder,
             probe_first=False,
@@ -108,10 +108,7 @@ def supervised(argv: list[str] | None = None) -> int:
     def command(words: list[str], usage: str) -> int:
         door = parse(SupervisedDoor, words, usage)
         options = SupervisedOptions(
-            out=door.out,
-            signal=published_signal(door.signal_length),
-            encoder=EncoderOptions(encoder="cnn"),
-            **door.common(),
+            signal=published_signal(door.signal_length), encoder=EncoderOptions(encoder="cnn"), **door.common()
         )
         records = options.records(options.signal.sampling_rate_hz)
         run_supervised(options, door.schedule(records), records, [*usage.split(), *words])

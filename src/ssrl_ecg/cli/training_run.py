@@ -1,18 +1,16 @@
-"""What every training command does around the training: its record, its history, and how to go on after Ctrl-C."""
+"""What every training command does around the training: its record, and how to go on after Ctrl-C."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ssrl_ecg.cli.provenance import data_facts, without_folders
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.files import atomic_path
-from ssrl_ecg.training.run import as_config, run_record, tune_allocator
+from ssrl_ecg.training.provenance import data_facts
+from ssrl_ecg.training.run import run_record, tune_allocator
 
 
 def run_folder(out: Path) -> Path:
@@ -45,21 +43,10 @@ def training_run(out: Path, *, command: list[str], options: Any, seed: int, stor
     tune_allocator()
     folder = run_folder(out)
     try:
-        config = without_folders(as_config(options))
-        words = without_folders(command)
-        with run_record(folder, command=words, config=config, seed=seed, data=data_facts(store)):
+        with run_record(folder, command=command, config=options, seed=seed, data=data_facts(store)):
             yield folder
     except KeyboardInterrupt as stop:
         how = "goes on after the last whole epoch" if any(folder.glob("*.ckpt")) else "starts again"
         stop.add_note(f"{out} was not written; the same command {how}")
         raise
     print(f"checkpoint: {out}\nrecord and history: {folder}", flush=True)
-
-
-def write_history(folder: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write ``history.csv``, one line per look at the validation records."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with atomic_path(folder / "history.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)

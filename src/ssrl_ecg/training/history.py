@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 
 from ssrl_ecg.files import atomic_path
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write rows of numbers as CSV, with a column for every name that any row has."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
 
 
 class History(L.Callback):
@@ -33,14 +43,7 @@ class History(L.Callback):
         self.rows.append({"epoch": float(trainer.current_epoch), **logged, **self._extra})
         self._extra = {}
         if self._path is not None and trainer.is_global_zero:
-            self._write(self._path)
-
-    def _write(self, path: Path) -> None:
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
+            write_history(self._path, self.rows)
 
     def state_dict(self) -> dict[str, Any]:
         """Rows so far, for the training state."""

@@ -22,7 +22,8 @@ from ssrl_ecg.files import jsonable, write_json
 
 _PACKAGES = ("ssrl-ecg", "torch", "lightning", "numpy", "scipy", "scikit-learn", "pandas", "wfdb")
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-_FOLDERS = re.compile(r"(?<![\w.~/-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")
+_PACKAGE = Path(__file__).parents[1]
+_FOLDERS = re.compile(r"(?<![\w.~/-])(?:~|\.\.|[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])+")
 
 
 def tune_allocator() -> bool:
@@ -43,14 +44,13 @@ def tune_allocator() -> bool:
 
 
 def git_commit() -> str | None:
-    """Commit of the source tree this package runs from, ``+changes`` if it differs from it; None outside a checkout."""
-    folder = Path(__file__).parent
+    """Commit the package's source comes from, ``+changes`` if any of its files differs; None outside a checkout."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=_PACKAGE, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        if not git("ls-files", Path(__file__).name):
+        if not git("ls-files", "__init__.py"):
             return None
         return git("rev-parse", "HEAD") + (
             "+changes" if git("status", "--porcelain", "--untracked-files=no", ".") else ""
@@ -82,7 +82,10 @@ def as_config(value: Any) -> Any:
 
 
 def without_folders(value: Any) -> Any:
-    """Cut the folders off every absolute path in nested plain values: a record that is shared tells nobody's home."""
+    """Cut the folders off paths in nested plain values, so that a record that is shared tells nobody's home.
+
+    Cut are absolute paths and those that lead out of the working folder; ``data/PTB-XL`` stays.
+    """
     if isinstance(value, dict):
         return {key: without_folders(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -96,7 +99,7 @@ def run_record(
 ) -> Iterator[dict[str, Any]]:
     """Write ``run.json`` at the start (status "running") and again at the end, also when the block fails.
 
-    Absolute paths are written without their folders.
+    Paths from outside the working folder are written without their folders, see ``without_folders``.
 
     Args:
         folder: run folder, made if missing.
