@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test lint docs-check bench clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/ssrl-ecg demo --out runs/demo

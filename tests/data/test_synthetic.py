@@ -111,6 +111,14 @@ def test_patients_have_one_to_four_records(metadata: pd.DataFrame):
     assert 1.1 < counts.mean() < 1.35
 
 
+def test_records_of_one_patient_share_their_superclasses(root: Path):
+    source = PTBXL(root)
+    records = source.records()
+    values = pd.DataFrame(source.label_sets(records)["super"].values)
+    assert records["patient_id"].duplicated().any()
+    assert values.groupby(records["patient_id"].to_numpy()).nunique().eq(1).all(axis=None)
+
+
 def test_the_tree_says_that_it_is_synthetic(root: Path):
     facts = json.loads((root / PROVENANCE).read_text())
     assert facts["generator"] == "ssrl_ecg"
