@@ -9,6 +9,7 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.data.description import DataDescription
 from ssrl_ecg.data.splits import rotation_splits
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan, run_experiment
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores
@@ -18,9 +19,11 @@ from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ECGEncoder1DCNN
 from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig
+from ssrl_ecg.training.provenance import refuse_seen
 from ssrl_ecg.training.run import run_record
 
 ABOUT = DataDescription("synthetic", "synthetic cohort", "Simulated.", "none")
@@ -147,3 +150,22 @@ def test_report_is_written_and_read_back(finished, tmp_path):
     assert "http://" not in text.replace("http://www.w3.org", "")
     assert read_results(tmp_path / "results.json").rows == report.rows
     assert json.loads((tmp_path / "results.json").read_text())["kind"] == "synthetic"
+
+
+def test_encoders_of_a_run_say_which_folds_they_have_seen(finished, synthetic_store):
+    folder, _, splits, _ = finished
+    for path in folder.glob("models/*/encoder.safetensors"):
+        seen = load_encoder(path).provenance["seen"]
+        assert seen[0]["folds"] == [1, 2, 3, 4, 5, 6]
+        with pytest.raises(InputError, match="trained on"):
+            refuse_seen(load_encoder(path).provenance, synthetic_store, test=splits[0].train[:5])
+
+
+def test_what_would_fail_after_the_training_is_refused_before_it(monkeypatch):
+    experiment = tiny_experiment()
+    with pytest.raises(InputError, match="too few bootstrap replicates to correct 12 comparisons"):
+        experiment.check(400)
+    experiment.check(479)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(InputError, match="floors"):
+        experiment.check(479)

@@ -15,6 +15,7 @@ from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.data.splits import Split, rotation_splits
 from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.report import write_report
@@ -39,8 +40,18 @@ class RunOptions:
     """Folder of the results; if they are there in part, the run goes on."""
 
     def splits(self, store: RecordStore) -> list[Split]:
-        """Return the splits of the protocol."""
-        return rotation_splits(store.records) if self.protocol == "rotation" else [self.folds.split(store)]
+        """Return the splits of the protocol.
+
+        Raises:
+            InputError: fold flags beside the rotation, or what the splits refuse.
+        """
+        if self.protocol == "folds":
+            return [self.folds.split(store)]
+        if self.folds != FoldOptions():
+            raise InputError(
+                "the rotation has its own folds", field="--protocol", expected="no fold flags beside rotation"
+            )
+        return rotation_splits(store.records)
 
 
 def main(argv: list[str]) -> int:
@@ -52,6 +63,7 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
     """Build the store, run the experiment, write ``results.json`` and ``report.html``, say what came out."""
     tune_allocator()
     experiment = options.experiment.experiment()
+    experiment.check(options.replicates)
     store = options.data.open_store(options.sampling_rate_hz)
     labels, splits = options.data.labels(store), options.splits(store)
     about = describe_data(options.data.source(options.sampling_rate_hz), store)

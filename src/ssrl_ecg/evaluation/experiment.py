@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -16,6 +18,7 @@ from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split, assert_patients_disjoint
 from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, ProbeArm, TrainedArm, in_turn
 from ssrl_ecg.evaluation.floors import RidgeArm, minirocket_features
 from ssrl_ecg.evaluation.label_fractions import (
@@ -35,7 +38,8 @@ from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
-from ssrl_ecg.training.run import as_config, git_commit
+from ssrl_ecg.training.provenance import describe_weights
+from ssrl_ecg.training.run import as_config
 
 _BATCH = 256
 
@@ -93,6 +97,30 @@ class Experiment:
     minirocket: bool = True
     compute: Compute = field(default_factory=Compute)
 
+    def check(self, n_replicates: int, level: float = 0.95) -> None:
+        """Refuse, before hours of training, what would fail after them.
+
+        Args:
+            n_replicates: bootstrap replicates of the report.
+            level: nominal coverage of its intervals.
+
+        Raises:
+            InputError: MiniRocket's package is missing, or too few replicates for Holm's correction of all comparisons.
+        """
+        if self.minirocket and importlib.util.find_spec("aeon") is None:
+            raise InputError("MiniRocket needs: pip install 'ssrl-ecg[floors]'", field="minirocket", found="no aeon")
+        n_methods = len(self.methods) * (1 if self.finetune is None else 2)
+        n_others = len(self.supervised) + 1 + self.minirocket
+        n_comparisons = n_methods * n_others * len(self.design.fractions)
+        needed = math.ceil(2 * n_comparisons / (1 - level)) - 1
+        if n_replicates < needed:
+            raise InputError(
+                f"too few bootstrap replicates to correct {n_comparisons} comparisons",
+                field="replicates",
+                expected=f"{needed} or more",
+                found=n_replicates,
+            )
+
     def make_encoder(self) -> Encoder:
         """Build a fresh encoder from torch's current seed."""
         return self.encoder_kind(self.encoder_config)
@@ -142,9 +170,8 @@ class _Runner:
             preprocessing=self.preprocessing, recipe=method.recipe, config=config, compute=self.experiment.compute,
             watch_labels=self.labels, folder=run_folder, progress=self.progress,
         )  # fmt: skip
-        save_checkpoint(
-            path, EncoderCheckpoint(result.encoder, self.preprocessing, {"settings": settings, "commit": git_commit()})
-        )
+        provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, self.splits[0].train)
+        save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))
         write_json(
             self.folder / "pretraining" / f"{run_folder.name}.json", {"settings": settings, "history": result.history}
         )
