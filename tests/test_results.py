@@ -2,9 +2,10 @@
 
 import importlib.util
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ssrl_ecg.evaluation.report import read_results
@@ -12,7 +13,7 @@ from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_compa
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-EXPERIMENTS = ("label-fractions", "ssrl-ecg-table")
+EXPERIMENTS = ("label-fractions",)
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,30 @@ def test_every_row_and_interval_follows_from_the_stored_scores(name):
     stored = read_results(RESULTS / name / "results.json")
     n_replicates = int(stored.interval_statement.split(":")[1].split()[0])
     results = ResultsFolder(RESULTS / name)
-    assert tuple(make_rows(results, n_replicates=n_replicates)) == pytest.approx(stored.rows)
-    again = make_comparisons(results, default_pairs(results.arms.values()), n_replicates=n_replicates)
-    assert tuple(again) == stored.comparisons
+    assert_same(make_rows(results, n_replicates=n_replicates), stored.rows)
+    assert_same(
+        make_comparisons(results, default_pairs(results.arms.values()), n_replicates=n_replicates), stored.comparisons
+    )
+
+
+def assert_same(again, stored):
+    """Words equal, numbers to 1e-6: another processor may add in another order."""
+    for one, other in zip(map(leaves, map(asdict, again)), map(leaves, map(asdict, stored)), strict=True):
+        assert one.keys() == other.keys()
+        for place, value in one.items():
+            same = pytest.approx(other[place], abs=1e-6, nan_ok=True) if isinstance(value, float) else other[place]
+            assert value == same, place
+
+
+def leaves(tree, place=""):
+    """Flatten nested dictionaries and tuples into place -> value."""
+    if isinstance(tree, dict):
+        items = tree.items()
+    elif isinstance(tree, (list, tuple)):
+        items = enumerate(tree)
+    else:
+        return {place: tree}
+    return {name: value for key, item in items for name, value in leaves(item, f"{place}/{key}").items()}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -61,7 +83,7 @@ def test_a_run_says_how_it_was_made(name):
     run = read_results(RESULTS / name / "results.json").run
     assert run.commit
     assert run.command.startswith("ssrl-ecg run")
-    assert "/" not in run.command.replace("data/", "").replace("results/", "")
+    assert not re.search(r"(^| )/|\.\.", run.command), "a folder of somebody's machine"
 
 
 def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
@@ -73,5 +95,4 @@ def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
 
 def test_results_stay_small():
     total = sum(path.stat().st_size for path in RESULTS.rglob("*") if path.is_file() and "models" not in path.parts)
-    assert total < 20e6
-    assert np.isfinite(total)
+    assert 0 < total < 20e6

@@ -320,16 +320,14 @@ def test_a_loss_that_is_not_finite_ends_training_in_one_line(train):
     assert "\n" not in str(caught.value)
 
 
-def test_ctrl_c_reaches_the_caller(train):
-    handler = signal.getsignal(signal.SIGINT)
-
+def test_ctrl_c_reaches_the_caller(train, ctrl_c_handler):
     def interrupt(signal_mv, rate_hz, generator):
         signal.raise_signal(signal.SIGINT)
         return signal_mv
 
     with pytest.raises(KeyboardInterrupt):
         train(recipe=interrupt)
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is ctrl_c_handler
 
 
 @pytest.mark.parametrize(

@@ -179,12 +179,12 @@ def test_a_kill_while_the_state_is_written_costs_one_epoch(moment, train, tmp_pa
     assert_same_run(folder, tmp_path / "whole")
 
 
-def test_ctrl_c_reaches_the_caller_and_the_run_goes_on_later(train, tmp_path):
+def test_ctrl_c_reaches_the_caller_and_the_run_goes_on_later(train, tmp_path, ctrl_c_handler):
     uninterrupted = train("byol", tmp_path / "whole", epochs=4)
-    folder, handler = tmp_path / "stopped", signal.getsignal(signal.SIGINT)
+    folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
         train("byol", folder, after(30, lambda: signal.raise_signal(signal.SIGINT)), epochs=4)
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is ctrl_c_handler
     assert torch.load(folder / STATE_NAME, weights_only=True)["epoch"] == 1
 
     assert module_hash(train("byol", folder, epochs=4).encoder) == module_hash(uninterrupted.encoder)
