@@ -1,6 +1,8 @@
 """The whole main job on a tiny synthetic cohort, and every number of its tables by another route."""
 
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.data.description import DataDescription
 from ssrl_ecg.data.splits import rotation_splits
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan, run_experiment
-from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores
+from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores, save_scores
 from ssrl_ecg.evaluation.report import read_results, write_report
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
@@ -22,7 +25,7 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.pretrain import PretrainConfig
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 from ssrl_ecg.training.provenance import refuse_seen
 from ssrl_ecg.training.run import run_record
 
@@ -51,10 +54,27 @@ def tiny_experiment() -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def finished(synthetic_store, tmp_path_factory):
+def pretraining_rows():
+    """Rows every pretraining of ``finished`` was given."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(synthetic_store, tmp_path_factory, pretraining_rows):
     folder = tmp_path_factory.mktemp("experiment")
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    with run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run:
+    command, config = ["test", "--data", "/home/somebody/ecg"], {"out": folder / "x"}
+
+    def watched(make_method, store, rows, **settings):
+        pretraining_rows.append(rows)
+        return pretrain(make_method, store, rows, **settings)
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        run_record(folder, command=command, config=config, seed=42, data={"name": "synthetic"}) as run,
+    ):
+        patch.setattr("ssrl_ecg.evaluation.experiment.pretrain", watched)
+        run["started"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
         run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
         report = make_report(
             folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
@@ -70,7 +90,8 @@ def test_every_arm_has_every_cell_and_a_row(finished):
     assert {(row.name, row.label_fraction) for row in report.rows} == {
         (arm, fraction) for arm in ARMS for fraction in (0.2, 1.0)
     }
-    assert {(row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 1.0} == {(1, 2)}
+    repeats = {row.name: (row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 1.0}
+    assert repeats == dict.fromkeys(ARMS, (1, 2)) | {"MiniRocket + ridge": (1, 1)}
     assert {(row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 0.2} == {(2, 1)}
 
 
@@ -131,11 +152,52 @@ def test_scores_without_probabilities_say_why_they_have_no_brier_score(finished)
     assert row.undefined["brier"] == "gives scores, not probabilities"
 
 
-def test_pretraining_saw_training_rows_only_and_is_not_repeated(finished, synthetic_store, monkeypatch):
+def test_the_report_says_how_long_the_run_took_and_nobodys_folders(finished):
+    folder, _, _, report = finished
+    assert 3600 <= report.run.wall_time_s < 2 * 3600
+    assert report.run.command == "test --data ecg"
+    assert report.run.config == {"out": "x"}
+    assert str(folder) not in json.dumps(report.to_dict())
+
+
+def test_single_label_rows_are_ranked_by_log_probability(finished, tmp_path):
+    """A constant added to all logits of a record changes nothing in a softmax, and so nothing in a row."""
+    folder, _, _, _ = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    facts = json.loads((tmp_path / "arms.json").read_text())
+    (tmp_path / "arms.json").write_text(json.dumps(facts | {"task": "single"}))
+    before = make_row(ResultsFolder(tmp_path), "supervised", 0.2, n_replicates=800)
+    generator = np.random.default_rng(7)
+    for path in arm_folder(tmp_path, "supervised").glob("20pct-*.npz"):
+        scores, identity = load_scores(path)
+        shifted = [
+            Scores(*(part + generator.normal(0, 20, (len(part), 1)) for part in (one.validation, one.test)))
+            for one in scores
+        ]
+        save_scores(path, shifted, identity)
+    after = make_row(ResultsFolder(tmp_path), "supervised", 0.2, n_replicates=800)
+    assert after.macro_auroc == pytest.approx(before.macro_auroc, abs=1e-3)
+    assert (after.f1, after.sensitivity) == pytest.approx((before.f1, before.sensitivity), abs=1e-3)
+    cells = ResultsFolder(tmp_path).cells("supervised", 0.2)
+    assert all(np.exp(cell.scores).sum(axis=1) == pytest.approx(1) for cell in cells)
+    assert all((cell.decisions.sum(axis=1) == 1).all() for cell in cells)
+
+
+def test_pretraining_sees_training_folds_and_patients_only(finished, pretraining_rows, synthetic_store):
+    _, _, splits, _ = finished
+    folds, patients = (synthetic_store.records[column].to_numpy() for column in ("fold", "patient_id"))
+    assert len(pretraining_rows) == tiny_experiment().n_pretrainings
+    for rows in pretraining_rows:
+        assert set(folds[rows]) == {1, 2, 3, 4, 5, 6}
+        assert len(set(rows)) == len(rows) == np.isin(folds, range(1, 7)).sum()
+        for split in splits:
+            held_out = np.concatenate([split.validation, split.test])
+            assert not set(patients[rows]) & set(patients[held_out])
+
+
+def test_pretraining_is_not_repeated(finished, synthetic_store, monkeypatch):
     folder, labels, splits, _ = finished
     monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
-    held_out = np.concatenate([split.test for split in splits])
-    assert not set(splits[0].train) & set(held_out)
     for path in folder.glob("cells/simclr-frozen-probe/*.npz"):
         path.unlink()
     run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)

@@ -13,10 +13,12 @@ from ssrl_ecg.evaluation.label_fractions import (
     cell_files,
     load_scores,
     make_cells,
+    rankable_scores,
     run_cells,
     save_scores,
     write_frame,
 )
+from ssrl_ecg.evaluation.summary import ResultsFolder
 
 
 class CountingArm(Arm):
@@ -74,6 +76,7 @@ def test_interrupted_cells_resume_and_changed_settings_run_again(parts, syntheti
     labels, splits, cells = parts
     arm = CountingArm()
     plan = ArmPlan("counting", "floor", {"a": 1}, lambda: arm)
+    write_frame(tmp_path, synthetic_store, labels, splits, cells)
     run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells[:4], progress=False)
     run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells, progress=False)
     assert len(arm.rows) == len(cells)
@@ -83,6 +86,76 @@ def test_interrupted_cells_resume_and_changed_settings_run_again(parts, syntheti
     changed = ArmPlan("counting", "floor", {"a": 2}, lambda: arm)
     run_cells(tmp_path, [changed], synthetic_store, labels, splits, cells[:1], progress=False)
     assert len(arm.rows) == len(cells) + 1
+
+
+@pytest.fixture
+def results_of(parts, synthetic_store, tmp_path):
+    """Run some cells with some settings into one folder, as a run with them would, and read the folder."""
+    labels, splits, _ = parts
+
+    def run(cells, settings, *, computed=None):
+        plan = ArmPlan("counting", "floor", settings, CountingArm)
+        write_frame(tmp_path, synthetic_store, labels, splits, cells)
+        facts = {"name": plan.name, "family": plan.family, "gives_logits": plan.gives_logits}
+        (tmp_path / "arms.json").write_text(json.dumps({"task": labels.task, "arms": [facts]}))
+        run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells if computed is None else computed,
+                  progress=False)  # fmt: skip
+        return ResultsFolder(tmp_path)
+
+    return run
+
+
+def test_cells_of_an_earlier_run_with_more_repeats_are_not_mixed_in(parts, results_of):
+    cells = parts[2]
+    assert len(results_of(cells, {}).cells("counting", 0.1)) == 3
+    fewer = results_of([cell for cell in cells if cell.number < 2 and cell.fraction != 0.5], {})
+    assert len(list(arm_folder(fewer.folder, "counting").glob("*.npz"))) == len(cells)
+    assert fewer.fractions("counting") == [0.1, 1.0]
+    assert [len(fewer.cells("counting", fraction)) for fraction in (0.1, 1.0)] == [2, 2]
+
+
+def test_a_cell_of_other_settings_is_refused_until_the_run_is_repeated(parts, results_of):
+    cells = parts[2]
+    results = results_of(cells, {"a": 1})
+    stale = arm_folder(results.folder, "counting") / "10pct-01.npz"
+    earlier = stale.read_bytes()
+    changed = results_of(cells, {"a": 2})
+    assert len(changed.cells("counting", 0.1)) == 3
+    stale.write_bytes(earlier)
+    with pytest.raises(InputError, match=r"10pct-01\.npz: a cell of another run.*identity"):
+        changed.cells("counting", 0.1)
+    assert len(results_of(cells, {"a": 2}).cells("counting", 0.1)) == 3
+
+
+def test_a_missing_cell_is_named(parts, results_of):
+    cells = parts[2]
+    results = results_of(cells, {})
+    (arm_folder(results.folder, "counting") / "50pct-01.npz").unlink()
+    assert len(results.cells("counting", 0.1)) == 3
+    with pytest.raises(InputError, match=r"50pct-01\.npz: a cell is missing"):
+        results.cells("counting", 0.5)
+    (results.folder / "identities.json").unlink()
+    with pytest.raises(InputError, match=r"identities\.json: results are incomplete"):
+        ResultsFolder(results.folder)
+
+
+def test_a_cell_nobody_listed_is_refused(parts, results_of):
+    """The frame of a new run beside the identities of an older one: the run stopped between writing the two."""
+    cells = parts[2]
+    results_of(cells, {})
+    half = results_of(cells, {}, computed=cells[:1])
+    with pytest.raises(InputError, match=r"10pct-01\.npz: a cell of another run"):
+        half.cells("counting", 0.1)
+
+
+def test_logits_of_a_softmax_rank_records_by_their_log_probability():
+    logits = np.random.default_rng(3).normal(0, 3, (40, 4)).astype(np.float32)
+    shifted = logits + np.random.default_rng(4).normal(0, 50, (40, 1)).astype(np.float32)
+    slow = np.array([[np.log(np.exp(x) / sum(np.exp(row))) for x in row] for row in logits.astype(float)])
+    assert rankable_scores(logits, "single", gives_logits=True) == pytest.approx(slow)
+    assert rankable_scores(shifted, "single", gives_logits=True) == pytest.approx(slow, abs=1e-4)
+    assert rankable_scores(logits, "single", gives_logits=False) is logits
+    assert rankable_scores(logits, "multilabel", gives_logits=True) is logits
 
 
 def test_every_arm_gets_the_same_rows(parts, synthetic_store, tmp_path):

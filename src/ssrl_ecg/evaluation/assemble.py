@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation import report_data as report
 from ssrl_ecg.evaluation.summary import CellResult, ResultsFolder, default_pairs, make_comparisons, make_rows
+from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.calibration import probabilities_from_logits, reliability_curve
+from ssrl_ecg.training.run import without_folders
 
 _CURVE_POINTS = 80
 _N_EXAMPLES = 4
@@ -43,7 +46,7 @@ def make_report(
         splits: the splits of the experiment.
         title: heading.
         about: what the recordings are.
-        run: the run record (``run.json``) so far.
+        run: the run record so far, or ``run.json`` of a finished run; paths lose their folders as they do there.
         notes: further caveats.
         n_replicates: bootstrap replicates of every interval.
     """
@@ -71,10 +74,13 @@ def make_report(
 
 
 def _run_facts(run: Mapping[str, Any]) -> report.RunFacts:
+    """Facts of a run; one that is still going on has lasted from its start until now."""
+    since_start = datetime.now(UTC) - datetime.fromisoformat(run["started"])
     return report.RunFacts(
-        command=" ".join(run["command"]),
-        **{name: run[name] for name in ("config", "seed", "commit", "versions", "machine", "started")},
-        wall_time_s=run.get("wall_time_s", float("nan")),
+        command=" ".join(without_folders(list(run["command"]))),
+        config=without_folders(jsonable(run["config"])),
+        **{name: run[name] for name in ("seed", "commit", "versions", "machine", "started")},
+        wall_time_s=run.get("wall_time_s", since_start.total_seconds()),
     )
 
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax
 from tqdm import tqdm
 
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.data.splits import Split, nested_subsets
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
@@ -116,6 +118,22 @@ def load_scores(path: Path) -> tuple[list[Scores], str]:
         return scores, str(archive["identity"])
 
 
+def rankable_scores(scores: np.ndarray, task: TaskName, *, gives_logits: bool) -> np.ndarray:
+    """Bring scores to a scale on which records can be ranked: a softmax's logits become log probabilities.
+
+    A softmax leaves a constant per record open, which would otherwise shuffle the records. Logits of a multi-label
+    task, and scores that are no logits, stay as they are.
+
+    Args:
+        scores: (record, class).
+        task: "multilabel" or "single".
+        gives_logits: whether the scores are logits.
+    """
+    if task != "single" or not gives_logits:
+        return scores
+    return np.asarray(log_softmax(np.asarray(scores, dtype=np.float64), axis=1))
+
+
 def identity_of(*parts: object) -> str:
     """Short hash of settings and row arrays."""
     text = json.dumps(
@@ -155,6 +173,9 @@ def run_cells(
 ) -> None:
     """Compute every missing cell of every arm; a cell already there with the same identity is kept.
 
+    ``identities.json`` (arm -> cell -> identity) is written first, so that whoever reads the folder can tell these
+    cells from those an earlier run with other settings left there.
+
     Args:
         folder: results folder; cells go to ``cells/<arm>/<fraction>-<number>.npz``.
         plans: the arms.
@@ -164,6 +185,10 @@ def run_cells(
         cells: label subsets.
         progress: show a progress bar over the cells that are missing.
     """
+    write_json(
+        folder / "identities.json",
+        {plan.name: {cell.name: _cell_identity(plan, cell, splits) for cell in cells} for plan in plans},
+    )
     missing = [(plan, cell) for plan in plans for cell in cells if not _is_there(folder, plan, cell, splits)]
     built: dict[str, Arm] = {}
     for plan, cell in tqdm(missing, desc="cells", disable=not progress, unit="cell"):
@@ -185,9 +210,9 @@ def _is_there(folder: Path, plan: ArmPlan, cell: Cell, splits: Sequence[Split]) 
 
 
 def cell_files(folder: Path, arm_name: str) -> Iterator[tuple[float, int, Path]]:
-    """Yield (fraction, number, file) of an arm's cells in order."""
+    """Yield (fraction, number, file) of an arm's cells in order: those of ``subsets.json``, computed yet or not."""
     found = []
-    for path in arm_folder(folder, arm_name).glob("*.npz"):
-        percent, number = path.stem.split("pct-")
-        found.append((float(percent) / 100, int(number), path))
+    for name in json.loads((folder / "subsets.json").read_text(encoding="utf-8")):
+        percent, number = name.split("pct-")
+        found.append((float(percent) / 100, int(number), arm_folder(folder, arm_name) / f"{name}.npz"))
     yield from sorted(found)

@@ -1,7 +1,9 @@
 """From the stored scores of every cell to the rows, intervals and comparisons of a report; nothing is trained here.
 
 Everything is recomputed from files alone (``records.csv``, ``splits.json``, ``subsets.json``, ``arms.json``,
-``cells/``), so that anybody can check every number of a table.
+``identities.json``, ``cells/``), so that anybody can check every number of a table. Cells that an earlier run with
+other settings left in the folder are never mixed in: only those ``subsets.json`` names are read, and one whose identity
+is not the listed one is refused.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ import pandas as pd
 from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation import report_data as report
-from ssrl_ecg.evaluation.arms import Family
-from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores
+from ssrl_ecg.evaluation.arms import Family, Scores
+from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
 from ssrl_ecg.metrics.calibration import adaptive_calibration_error, brier_score, probabilities_from_logits
 from ssrl_ecg.metrics.comparison import Comparison, holm_corrected, paired_bootstrap
@@ -50,7 +52,7 @@ class CellResult:
     """One cell on the tested records.
 
     Attributes:
-        scores: (record, class) logits, or scores of an arm that gives no logits.
+        scores: (record, class) logits (single-label: log probabilities), or scores of an arm that gives no logits.
         decisions: uint8 (record, class), at thresholds with the best F1 on the validation records of the split.
         thresholds: (record, class), on the scale of ``scores``.
     """
@@ -72,7 +74,7 @@ class ResultsFolder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        for name in ("records.csv", "splits.json", "subsets.json", "arms.json"):
+        for name in ("records.csv", "splits.json", "subsets.json", "arms.json", "identities.json"):
             if not (self.folder / name).is_file():
                 raise InputError(
                     "results are incomplete", file=self.folder / name, expected="this file", found="nothing"
@@ -84,6 +86,7 @@ class ResultsFolder:
         self.task: TaskName = facts["task"]
         self.arms = {entry["name"]: ArmFacts(**entry) for entry in facts["arms"]}
         self._splits = self._json("splits.json")
+        self._identities: dict[str, dict[str, str]] = self._json("identities.json")
 
     def _json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
@@ -112,7 +115,7 @@ class ResultsFolder:
         return self._table["record_id"].iloc[self.tested].tolist()
 
     def fractions(self, arm: str) -> list[float]:
-        """Label fractions at which an arm has cells, ascending."""
+        """Label fractions of an arm's cells, ascending."""
         return sorted({fraction for fraction, _, _ in cell_files(self.folder, arm)})
 
     def n_labels(self, fraction: float) -> int:
@@ -125,7 +128,11 @@ class ResultsFolder:
         return int(np.median(sizes))
 
     def cells(self, arm: str, fraction: float) -> list[CellResult]:
-        """All cells of an arm at one fraction, in the order of their numbers."""
+        """All cells of an arm at one fraction, in the order of their numbers.
+
+        Raises:
+            InputError: a cell is missing, or was made with other settings, rows or splits than the folder's run.
+        """
         files = [path for found, _, path in cell_files(self.folder, arm) if found == fraction]
         return [self._cell(path, self.arms[arm]) for path in files]
 
@@ -133,10 +140,11 @@ class ResultsFolder:
         shape = (len(self._table), len(self.classes))
         scores, thresholds = np.full(shape, np.nan), np.full(shape, np.nan)
         targets = self._table[list(self.classes)].to_numpy(np.uint8)
-        for split, one in zip(self._splits, load_scores(path)[0], strict=True):
+        sigmoid = arm.gives_logits and self.task == "multilabel"
+        for split, one in zip(self._splits, self._scores(path, arm), strict=True):
             test = self._rows(split["test"])
             scores[test] = one.test
-            thresholds[test] = _cut(targets[self._rows(split["validation"])], one.validation, arm.gives_logits)
+            thresholds[test] = _cut(targets[self._rows(split["validation"])], one.validation, sigmoid)
         scores, thresholds = scores[self.tested], thresholds[self.tested]
         if self.task == "single":
             decisions = (scores == scores.max(axis=1, keepdims=True)).astype(np.uint8)
@@ -144,10 +152,24 @@ class ResultsFolder:
             decisions = decide(scores, thresholds)
         return CellResult(scores, decisions, thresholds)
 
+    def _scores(self, path: Path, arm: ArmFacts) -> list[Scores]:
+        """Scores of one cell's splits, on a scale that ranks records."""
+        if not path.is_file():
+            raise InputError("a cell is missing: start the run again", file=path, expected="this file", found="nothing")
+        found, identity = load_scores(path)
+        expected = self._identities.get(arm.name, {}).get(path.stem)
+        if identity != expected:
+            raise InputError(
+                "a cell of another run: start the run again", file=path, field="identity", expected=expected,
+                found=identity,
+            )  # fmt: skip
+        rankable = partial(rankable_scores, task=self.task, gives_logits=arm.gives_logits)
+        return [Scores(rankable(one.validation), rankable(one.test)) for one in found]
 
-def _cut(targets: np.ndarray, scores: np.ndarray, gives_logits: bool) -> np.ndarray:
+
+def _cut(targets: np.ndarray, scores: np.ndarray, sigmoid: bool) -> np.ndarray:
     """F1-best thresholds; found on probabilities where there are any, given on the scale of the scores."""
-    if not gives_logits:
+    if not sigmoid:
         return f1_thresholds(targets, scores)
     cuts = np.clip(f1_thresholds(targets, probabilities_from_logits(scores)), 1e-12, 1 - 1e-12)
     return np.asarray(np.log(cuts / (1 - cuts)))
@@ -175,7 +197,11 @@ def _calibration(
 
 
 def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replicates: int = 1000) -> report.Row:
-    """One row of the main table with its intervals."""
+    """One row of the main table with its intervals.
+
+    At 100 % of the labels the cells differ in their seed alone. Those with equal scores count as one seed: an arm that
+    draws nothing, such as MiniRocket, has one however often it ran.
+    """
     arm, records = results.arms[arm_name], results.records
     cells = results.cells(arm_name, fraction)
     scores = [cell.scores for cell in cells]
@@ -203,7 +229,7 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
         **{name: _mean_estimate(records, decisions, threshold_statistic(name)) for name in _DECISION_METRICS},
         **calibration,
         n_subsets=1 if fraction == 1.0 else len(cells),
-        n_seeds=len(cells) if fraction == 1.0 else 1,
+        n_seeds=len({one.tobytes() for one in scores}) if fraction == 1.0 else 1,
         per_fold={
             int(fold): float(np.mean([macro(auroc(records.targets[rows], one[rows])) for one in scores]))
             for fold, rows in records.fold_rows().items()

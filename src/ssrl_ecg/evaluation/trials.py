@@ -14,7 +14,7 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation.arms import Task
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, Cell, identity_of
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, Cell, identity_of, rankable_scores
 from ssrl_ecg.files import write_json
 from ssrl_ecg.metrics.inputs import macro
 from ssrl_ecg.metrics.multilabel import auroc
@@ -61,8 +61,9 @@ def run_trials(
         scores: dict[str, list[float]] = {}
         for cell in cells:
             result = arm.run(Task(store, labels, cell.rows, [judged], cell.seed))[0]
+            ranked = rankable_scores(result.test, labels.task, gives_logits=plan.gives_logits)
             scores.setdefault(f"{cell.fraction:g}", []).append(
-                round(macro(auroc(labels.values[judged.test], result.test)), 4)
+                round(macro(auroc(labels.values[judged.test], ranked)), 4)
             )
         entries.append(
             {
