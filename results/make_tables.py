@@ -52,9 +52,10 @@ def label_fractions() -> str:
     cells = {(row["name"], row["label_fraction"]): row for row in data["rows"]}
     head = ["Macro AUROC [95 % interval]"]
     for fraction in fractions:
-        one = next(row for row in data["rows"] if row["label_fraction"] == fraction)
-        repeats = f"{one['n_subsets']} subsets" if one["n_subsets"] > 1 else f"{one['n_seeds']} seeds"
-        head.append(f"{100 * fraction:g} % ({one['n_labels']:,} labels, {repeats})")
+        column = [row for row in data["rows"] if row["label_fraction"] == fraction]
+        n_subsets, n_seeds = (max(row[name] for row in column) for name in ("n_subsets", "n_seeds"))
+        repeats = f"{n_subsets} subsets" if n_subsets > 1 else f"{n_seeds} seeds"
+        head.append(f"{100 * fraction:g} % ({column[0]['n_labels']:,} labels, {repeats})")
     rows = []
     for name in dict.fromkeys(row["name"] for row in data["rows"]):
         row = [name]
@@ -63,7 +64,10 @@ def label_fractions() -> str:
             low, high = cell["interval"]
             row.append(f"{_number(cell['macro_auroc'])} [{_number(low)}, {_number(high)}]")
         rows.append(row)
-    return _table(head, rows) + _source("label-fractions")
+    most = max(row["n_seeds"] for row in data["rows"])
+    fixed = [row["name"] for row in data["rows"] if row["label_fraction"] == 1 and row["n_seeds"] == 1 < most]
+    note = f"\nSeeds change nothing at 100 %: {', '.join(fixed)}.\n" if fixed else ""
+    return _table(head, rows) + note + _source("label-fractions")
 
 
 def comparisons() -> str:
@@ -133,9 +137,13 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def render(text: str) -> str:
-    """Fill every marked table of a document."""
-    return _MARK.sub(lambda match: match[1] + TABLES[match["name"]]() + match[3], text)
+def render(text: str, document: str) -> str:
+    """Fill every marked table of a document, which is named by its path from the root.
+
+    Tables link into ``results/`` from the root; in a document that lies deeper the links climb up first.
+    """
+    results = "](" + "../" * document.count("/") + "results/"
+    return _MARK.sub(lambda match: match[1] + TABLES[match["name"]]().replace("](results/", results) + match[3], text)
 
 
 def main() -> int:
@@ -144,10 +152,11 @@ def main() -> int:
     for name in DOCUMENTS:
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
-        if render(text) != text:
+        filled = render(text, name)
+        if filled != text:
             stale.append(name)
             if "--check" not in sys.argv[1:]:
-                path.write_text(render(text), encoding="utf-8")
+                path.write_text(filled, encoding="utf-8")
     if stale and "--check" in sys.argv[1:]:
         sys.stderr.write(f"tables differ from results/: {', '.join(stale)}; run python results/make_tables.py\n")
         return 1
