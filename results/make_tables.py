@@ -92,6 +92,18 @@ def folds() -> str:
     return _table(["Labels", "Row", *(f"fold {fold}" for fold in names)], rows)
 
 
+def ssrl_ecg() -> str:
+    """SSRL-ECG's key table, as it comes out on the sample."""
+    data = _load("ssrl-ecg-table/results.json")
+    rows = []
+    for row in data["rows"]:
+        low, high = map(_number, row["interval"])
+        scores = [_number(row[name]) for name in ("f1", "sensitivity", "specificity")]
+        rows.append([row["name"], f"{_number(row['macro_auroc'])} [{low}, {high}]", *scores])
+    head = ["10 % of the labels", "AUROC [95 % interval]", "F1", "Sensitivity", "Specificity"]
+    return _table(head, rows) + _source("ssrl-ecg-table")
+
+
 def _entries(folder: str) -> list[tuple[str, Any]]:
     paths = sorted((RESULTS / folder).glob("*.json"))
     return [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
@@ -133,6 +145,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparisons": comparisons,
     "folds": folds,
     "label-fractions": label_fractions,
+    "ssrl-ecg": ssrl_ecg,
     "trials": trials,
 }
 
