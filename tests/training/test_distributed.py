@@ -20,8 +20,7 @@ def pretrained(store, folder: Path, devices: int, batch_size: int) -> list[dict[
     """What each process wrote."""
     folder.mkdir()
     words = [sys.executable, str(SCRIPT), str(store.path), str(folder), str(devices), str(batch_size)]
-    of_torch = "ignore:torch.distributed.nn.functional.all_gather is deprecated"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": of_torch}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout + ended.stderr == "", "a quiet run says nothing"

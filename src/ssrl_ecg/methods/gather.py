@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
-from torch.distributed.nn.functional import all_gather
 
 
 def gather_with_gradient(tensor: Tensor) -> Tensor:
@@ -23,5 +24,21 @@ def gather_with_gradient(tensor: Tensor) -> Tensor:
     """
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
         return tensor
-    shares: tuple[Tensor, ...] = all_gather(tensor)  # type: ignore[no-untyped-call]
-    return torch.cat(shares)
+    gathered: Tensor = _Gather.apply(tensor)  # type: ignore[no-untyped-call]
+    return gathered
+
+
+class _Gather(torch.autograd.Function):
+    """The collectives of ``torch.distributed`` have no gradient of their own; the transpose of a gather is a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        shares = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(shares, own.contiguous())
+        return torch.cat(shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        summed = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(summed)
+        return summed.chunk(distributed.get_world_size())[distributed.get_rank()]
