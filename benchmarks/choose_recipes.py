@@ -99,7 +99,8 @@ class Bench:
 
 
 def supervised_plans(bench: Bench) -> list[ArmPlan]:
-    base, fast = ClassifyConfig(), ClassifyConfig(learning_rate=5e-3)
+    base = ClassifyConfig(learning_rate=2e-3, weight_decay=1e-2)
+    fast = replace(base, learning_rate=5e-3)
     crop, full, plain = RECIPES["crop-timeout"](), RECIPES["full"](), RECIPES["none"]()
     return [
         bench.supervised("lr 5e-3", crop, fast),
@@ -126,7 +127,7 @@ def simclr_plans(bench: Bench) -> list[ArmPlan]:
         bench.simclr("crop-timeout tau .1", tau, crop, base),
         bench.simclr("turned 45 tau .1", tau, turned(45), base),
         bench.simclr("turned 20 crop tau .1", tau, turned(20, crop=True), base),
-        bench.simclr("full tau .07", SimCLRConfig(), RECIPES["full"](), base),
+        bench.simclr("full tau .07", SimCLRConfig(temperature=0.07), RECIPES["full"](), base),
         bench.simclr("crop-timeout tau .3", SimCLRConfig(temperature=0.3), crop, base),
         bench.simclr("crop-timeout tau .1, lr 3e-3", tau, crop, replace(base, learning_rate=3e-3)),
     ]
@@ -156,7 +157,7 @@ def finetune_plans(bench: Bench) -> list[ArmPlan]:
         }
         return ArmPlan(name, "method", settings, lambda: arm)
 
-    base, crop = ClassifyConfig(learning_rate=1e-3), RECIPES["crop-timeout"]()
+    base, crop = ClassifyConfig(learning_rate=1e-3, weight_decay=1e-2), RECIPES["crop-timeout"]()
     return [
         plan("lr 1e-3", base, crop),
         plan("lr 3e-3", replace(base, learning_rate=3e-3), crop),

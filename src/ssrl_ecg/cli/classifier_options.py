@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +24,11 @@ class ClassifyOptions(ClassifyConfig):
 
     trainable: Annotated[Literal["all", "head"], tyro.conf.Suppress] = "all"
     """Decided by the command, not by a flag of its own."""
+
+    @classmethod
+    def of(cls, config: ClassifyConfig) -> ClassifyOptions:
+        """Return flags with the defaults of this configuration."""
+        return cls(**asdict(config))
 
 
 @dataclass(frozen=True, kw_only=True)

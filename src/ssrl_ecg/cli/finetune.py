@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
-from ssrl_ecg.cli.classifier_options import ClassifierOptions
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.classifier_options import ClassifierOptions, ClassifyOptions
 from ssrl_ecg.cli.classifier_training import train_and_save
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
-from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
-from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,9 @@ class FinetuneOptions(ClassifierOptions):
     """Train the head alone."""
     probe_first: bool = True
     """Start a linear head on a moving encoder as a linear probe: a random one would distort pretrained features."""
+    recipe: Annotated[str, one_of(RECIPES)] = "none"
+    """Augmentations of a training crop."""
+    training: ClassifyOptions = field(default_factory=lambda: ClassifyOptions.of(FINETUNING))
 
 
 def main(argv: list[str]) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
-from ssrl_ecg.cli.classifier_options import ClassifierOptions
+from ssrl_ecg.cli.classifier_options import ClassifierOptions, ClassifyOptions
 from ssrl_ecg.cli.classifier_training import save_classifier, train_and_save
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
@@ -15,6 +15,7 @@ from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
+from ssrl_ecg.training.classify import FINETUNING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class ProbeOptions(ClassifierOptions):
     """Logistic regression, or attention over time and a linear layer."""
     recipe: Annotated[str, one_of(RECIPES)] = "none"
     """Augmentations of a training crop of the attention head."""
+    training: ClassifyOptions = field(default_factory=lambda: ClassifyOptions.of(FINETUNING))
 
 
 def main(argv: list[str]) -> int:

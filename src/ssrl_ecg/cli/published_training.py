@@ -17,6 +17,9 @@ from ssrl_ecg.cli.signal_options import EncoderOptions
 from ssrl_ecg.cli.supervised import SupervisedOptions, run_supervised
 from ssrl_ecg.training.classify import ClassifyConfig
 
+WEIGHT_DECAY = 1e-2
+"""AdamW's own default: the published commands have no flag for it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedTraining(PublishedOptions):
@@ -57,6 +60,7 @@ class PublishedTraining(PublishedOptions):
             patience=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.lr,
+            weight_decay=WEIGHT_DECAY,
             loss=self.loss,
             oversample=self.balance_strategy == "oversample",
             seed=self.seed,

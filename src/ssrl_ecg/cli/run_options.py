@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.finetune import FinetuneOptions
 from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.cli.supervised import SupervisedOptions
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.label_fractions import LabelFractions
@@ -14,7 +16,7 @@ from ssrl_ecg.methods import METHODS
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig
 
@@ -26,7 +28,8 @@ TITLES = {"simclr": "SimCLR", "byol": "BYOL"}
 class ExperimentOptions:
     """What is compared, and how it is trained.
 
-    Defaults are the recipe chosen on folds 1-5 and 6 of the PTB-XL sample (results/trials).
+    Defaults are those of pretrain, supervised and finetune: the recipe chosen on folds 1-5 and 6 of the PTB-XL sample
+    (results/trials).
     """
 
     methods: tuple[Annotated[str, one_of(METHODS)], ...] = ("simclr",)
@@ -43,29 +46,29 @@ class ExperimentOptions:
     """Amplitudes are limited to this."""
     normalisation: Literal["dataset", "record", "none"] = "dataset"
     """"dataset": per-lead mean and SD of the training signals, which keeps voltage."""
-    recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
+    recipe: Annotated[str, one_of(RECIPES)] = SupervisedOptions.recipe
     """Augmentations of views, and of the crops of supervised training."""
-    finetune_recipe: Annotated[str, one_of(RECIPES)] = "none"
+    finetune_recipe: Annotated[str, one_of(RECIPES)] = FinetuneOptions.recipe
     """Augmentations of the crops of fine-tuning."""
     supervised_recipes: tuple[Annotated[str, one_of(RECIPES)], ...] = ()
     """Further supervised rows, one for each of these recipes."""
-    temperature: float = 0.1
+    temperature: float = SimCLRConfig.temperature
     """SimCLR's temperature."""
-    pretrain_epochs: int = 60
+    pretrain_epochs: int = PretrainConfig.epochs
     """Passes over the unlabelled training records."""
-    pretrain_batch_size: int = 128
+    pretrain_batch_size: int = PretrainConfig.batch_size
     """Records per pretraining step."""
-    pretrain_learning_rate: float = 1e-3
+    pretrain_learning_rate: float = PretrainConfig.learning_rate
     """Peak rate of pretraining."""
     n_pretrainings: int = 3
     """Pretrainings per method with different seeds; label subsets take them in turn."""
-    steps: int = 200
+    steps: int = ClassifyConfig.steps
     """Steps of supervised training and of fine-tuning."""
-    supervised_learning_rate: float = 2e-3
+    supervised_learning_rate: float = ClassifyConfig.learning_rate
     """Peak rate of supervised training."""
-    supervised_weight_decay: float = 0.1
+    supervised_weight_decay: float = ClassifyConfig.weight_decay
     """Weight decay of supervised training."""
-    finetune_learning_rate: float = 1e-3
+    finetune_learning_rate: float = FINETUNING.learning_rate
     """Peak rate of fine-tuning, which starts from the probe's head."""
     supervised_loss: Literal["bce", "focal", "class_balanced", "weighted"] = "bce"
     """Loss of supervised training."""
@@ -99,7 +102,7 @@ class ExperimentOptions:
             oversample=self.supervised_oversample,
             seed=self.seed,
         )
-        finetune = ClassifyConfig(steps=self.steps, learning_rate=self.finetune_learning_rate, seed=self.seed)
+        finetune = replace(FINETUNING, steps=self.steps, learning_rate=self.finetune_learning_rate, seed=self.seed)
         encoder = ENCODERS[self.encoder]
         if self.n_pretrainings < 1:
             raise InputError("at least one pretraining is needed", field="n_pretrainings", found=self.n_pretrainings)

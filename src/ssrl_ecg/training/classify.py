@@ -32,7 +32,11 @@ from ssrl_ecg.training.windows import random_crop
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyConfig:
-    """How a classifier is trained on labelled records."""
+    """How a classifier is trained on labelled records.
+
+    Defaults are those of the recipe chosen for training from scratch on folds 1-5/6 of the PTB-XL sample
+    (``results/trials``); ``FINETUNING`` is the one for a pretrained encoder.
+    """
 
     trainable: Literal["all", "head"] = "all"
     """"all" trains encoder and head; "head" freezes the encoder (eval mode, unchanged bytes, asserted)."""
@@ -48,7 +52,7 @@ class ClassifyConfig:
     """Peak rate of the head (and of everything when the factor below is 1)."""
     encoder_rate_factor: float = 1.0
     """The encoder's rate as a share of the head's: discriminative rates for fine-tuning (Howard & Ruder, ACL 2018)."""
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.1
     """AdamW's decoupled decay of matrices and kernels."""
     schedule: Literal["cosine", "plateau"] = "cosine"
     """"cosine": linear warm-up, cosine to zero over ``steps``; "plateau": halved when the validation loss stays."""
@@ -76,6 +80,10 @@ class ClassifyConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"unknown {name}", field=name, expected=" | ".join(allowed), found=getattr(self, name))
+
+
+FINETUNING = ClassifyConfig(learning_rate=1e-3, weight_decay=1e-2)
+"""How a pretrained encoder and the head of its linear probe are trained on, chosen in the same way."""
 
 
 @dataclass(frozen=True)

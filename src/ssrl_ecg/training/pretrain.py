@@ -43,7 +43,7 @@ class PretrainConfig:
     Defaults are those of the recipe chosen on folds 1-5/6 of the PTB-XL sample (``results/trials``).
     """
 
-    epochs: int = 50
+    epochs: int = 60
     """Passes over the unlabelled records."""
     batch_size: int = 128
     """Records per step and process (>= 2); every record gives as many views as the method asks for."""

@@ -1,0 +1,61 @@
+"""Every ``ssrl-ecg`` command trains, unless told otherwise, the recipe that was chosen on the PTB-XL sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.finetune import FinetuneOptions
+from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.pretrain import PretrainOptions
+from ssrl_ecg.cli.run import RunOptions
+from ssrl_ecg.cli.supervised import SupervisedOptions
+from ssrl_ecg.methods import METHODS
+from ssrl_ecg.training.run import as_config
+
+TRIALS = Path(__file__).parents[2] / "results" / "trials"
+WORDS = ["--data", "PTB-XL", "--out", "x.safetensors"]
+
+
+@pytest.fixture
+def experiment():
+    return parse(RunOptions, ["--data", "PTB-XL"], "ssrl-ecg run").experiment.experiment()
+
+
+def chosen_trial(part: str, name: str) -> dict:
+    (trial,) = [entry for entry in json.loads((TRIALS / f"{part}.json").read_text()) if entry["name"] == name]
+    return trial["settings"]
+
+
+def test_run_pretrains_what_the_pretrain_command_does_and_what_was_chosen(experiment):
+    kind = METHODS["simclr"]
+    options = parse(PretrainOptions[kind.Config], WORDS, "ssrl-ecg pretrain simclr")
+    (plan,) = experiment.methods
+    assert (plan.config, plan.pretrain) == (options.method, options.schedule)
+    assert plan.recipe.to_dict() == RECIPES[options.recipe]().to_dict()
+    assert experiment.encoder_config == options.encoder.config()
+    chosen = chosen_trial("simclr", "crop-timeout tau .1")
+    assert as_config(plan.config) == chosen["method"]
+    assert as_config(plan.pretrain) == chosen["pretrain"]
+    assert as_config(plan.recipe.to_dict()) == chosen["recipe"]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "command", "words"),
+    [
+        ("supervised", "lr 2e-3, weight decay .1", SupervisedOptions, []),
+        ("finetune", "lr 1e-3, no augmentation", FinetuneOptions, ["--checkpoint", "encoder.safetensors"]),
+    ],
+)
+def test_run_trains_what_the_single_command_does_and_what_was_chosen(experiment, part, name, command, words):
+    options = parse(command, [*WORDS, *words], f"ssrl-ecg {part}")
+    plan = experiment.finetune if part == "finetune" else experiment.supervised["supervised"]
+    assert dataclasses.asdict(plan.config) == dataclasses.asdict(options.training)
+    assert plan.recipe.to_dict() == RECIPES[options.recipe]().to_dict()
+    chosen = chosen_trial(part, name)
+    assert as_config(plan.config) == chosen["config"]
+    assert as_config(plan.recipe.to_dict()) == chosen["recipe"]
