@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from ssrl_ecg import RecordStore, load_classifier, load_encoder
 from ssrl_ecg.methods.simclr import SimCLR
@@ -131,6 +131,24 @@ def test_thresholds_in_the_checkpoint_have_the_best_f1_on_the_validation_fold(cl
         if 0 < truth.sum() < len(truth):
             best = max(f1_score(truth, scores >= cut) for cut in scores)
             assert f1_score(truth, scores >= threshold) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("command", ["probe", "finetune"])
+def test_thresholds_have_the_best_youden_index_where_that_is_asked_for(
+    ssrl_ecg, data_flags, encoder_path, store_path, tmp_path, command
+):
+    out = tmp_path / "youden.safetensors"
+    words = (command, *data_flags, *SHORT, "--checkpoint", encoder_path, "--thresholds", "youden", "--out", out)
+    assert ssrl_ecg(*words).code == 0
+    checkpoint, store = load_classifier(out), RecordStore.open(store_path)
+    rows = _fold(store, 9)
+    logits = predict_logits(checkpoint.classifier, checkpoint.preprocessing, store, rows).astype(np.float64)
+    probabilities, targets = 1 / (1 + np.exp(-logits)), store.labels("super").values[rows]
+    for truth, scores, threshold in zip(targets.T, probabilities.T, checkpoint.thresholds, strict=True):
+        if 0 < truth.sum() < len(truth):
+            best = max(balanced_accuracy_score(truth, scores >= cut) for cut in scores)
+            assert balanced_accuracy_score(truth, scores >= threshold) == pytest.approx(best)
+    assert checkpoint.provenance["settings"]["thresholds"] == "youden"
 
 
 @pytest.mark.parametrize("head", ["linear", "attention"])

@@ -13,6 +13,7 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import HEADS, Classifier, Encoder
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
@@ -45,6 +46,9 @@ class ClassifierOptions:
     """What turns features into scores."""
     recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
     """Augmentations of a training crop."""
+    thresholds: Annotated[str, one_of(THRESHOLDS)] = "f1"
+    """What the decision threshold of each class makes largest on the validation folds: its F1, or youden: sensitivity +
+    specificity."""
     training: ClassifyOptions = field(default_factory=ClassifyOptions)
     compute: Compute = field(default_factory=Compute)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ssrl_ecg.augmentations.recipes import RECIPES
@@ -11,7 +10,7 @@ from ssrl_ecg.cli.classifier_options import ClassifierOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.metrics.calibration import probabilities_from_logits
-from ssrl_ecg.metrics.thresholds import f1_thresholds
+from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, save_checkpoint
@@ -61,22 +60,23 @@ def train_and_save(
             "training": as_config(config),
             "recipe": recipe.to_dict(),
             "label_fraction": options.label_fraction,
+            "thresholds": options.thresholds,
         }
         provenance = records.describe_weights(command, settings, earlier)
-        save_classifier(options.out, result.classifier, preprocessing, records, provenance)
+        save_classifier(options, result.classifier, preprocessing, records, provenance)
 
 
 def save_classifier(
-    out: Path,
+    options: ClassifierOptions,
     classifier: Classifier,
     preprocessing: Preprocessing,
     records: LabelledRecords,
     provenance: dict[str, Any],
 ) -> None:
-    """Choose the thresholds with the largest F1 on the validation records, write the checkpoint, print the AUROC.
+    """Choose the thresholds on the validation records, write the checkpoint, print the AUROC.
 
     Args:
-        out: the checkpoint.
+        options: which checkpoint, and what its thresholds make largest.
         classifier: trained, in eval mode.
         preprocessing: what it must be fed.
         records: what it is chosen on.
@@ -86,10 +86,11 @@ def save_classifier(
     logits = predict_logits(classifier, preprocessing, records.store, rows)
     thresholds = None
     if labels.task != "single":
-        thresholds = tuple(f1_thresholds(labels.values[rows], probabilities_from_logits(logits)).tolist())
+        choose = THRESHOLDS[options.thresholds]
+        thresholds = tuple(choose(labels.values[rows], probabilities_from_logits(logits)).tolist())
     checkpoint = ClassifierCheckpoint(
         classifier, preprocessing, labels.classes, labels.task, labels.name, thresholds, provenance
     )
-    save_checkpoint(out, checkpoint)
+    save_checkpoint(options.out, checkpoint)
     score = validation_auroc(labels, rows, logits)
     print(f"validation macro AUROC: {score:.3f} (weights and thresholds were chosen by it; for a test: evaluate)")

@@ -63,7 +63,11 @@ def _fit_regression(
     seed = options.training.seed
     with training_run(options.out, command=command, options=options, seed=seed, store=records.store):
         probe = linear_probe(pretrained, records)
-        settings = {"inverse_penalty": probe.inverse_penalty, "label_fraction": options.label_fraction}
+        settings = {
+            "inverse_penalty": probe.inverse_penalty,
+            "label_fraction": options.label_fraction,
+            "thresholds": options.thresholds,
+        }
         provenance = records.describe_weights(command, settings, pretrained.provenance)
         classifier = Classifier(pretrained.encoder, probe.head()).eval()
-        save_classifier(options.out, classifier, pretrained.preprocessing, records, provenance)
+        save_classifier(options, classifier, pretrained.preprocessing, records, provenance)

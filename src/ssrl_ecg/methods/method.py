@@ -89,7 +89,3 @@ class Method(nn.Module, ABC):
         """
         if not 0 <= progress <= 1:
             raise ValueError(f"progress must be in [0, 1], not {progress}")
-
-    def trainable_parameters(self) -> list[nn.Parameter]:
-        """Return what the optimiser may move."""
-        return [parameter for parameter in self.parameters() if parameter.requires_grad]

@@ -50,6 +50,13 @@ def youden_thresholds(targets: ArrayLike, scores: ArrayLike) -> FloatArray:
     return _best_cuts(targets, scores, _youden)
 
 
+THRESHOLDS: dict[str, Callable[[ArrayLike, ArrayLike], FloatArray]] = {
+    "f1": f1_thresholds,
+    "youden": youden_thresholds,
+}
+"""What a threshold makes largest on validation records, by the command line's words."""
+
+
 def _f1(true: IntArray, false: IntArray, n_positive: int, n_negative: int) -> NDArray[np.number]:
     return 2 * true / (true + false + n_positive)
 
