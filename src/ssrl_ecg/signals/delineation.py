@@ -8,12 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.signals.conditioning import condition
+from ssrl_ecg.signals.beats import gather_beats
+from ssrl_ecg.signals.conditioning import Conditioned, condition
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.rpeaks import r_peak_samples
+from ssrl_ecg.signals.waves_p import find_p
+from ssrl_ecg.signals.waves_qrs import find_qrs
+from ssrl_ecg.signals.waves_t import find_t
 
 FIDUCIALS = ("p_onset", "p_peak", "p_offset", "qrs_onset", "r_peak", "qrs_offset", "t_onset", "t_peak", "t_offset")
 """The nine instants of a beat, in the order of the last axis of ``Delineation.leads_s`` and ``overall_s``."""
+
+_BAND_HZ = (0.5, 40.0)
+_PREMATURE = 0.85
+"""A beat is early if the interval before it is shorter than this part of the median interval."""
 
 
 @dataclass(frozen=True)
@@ -68,58 +76,59 @@ def delineate(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Delin
     conditioned = condition(signal_mv, sampling_rate_hz)
     problems = [f"lead {lead} {reason}" for lead, reason in zip(LEADS, conditioned.reasons, strict=True) if reason]
     r = r_peak_samples(conditioned)
-    leads_s, overall_s = _first_version(conditioned.band(0.5, 40.0), r, conditioned.usable, conditioned.rate_hz)
+    positions, ectopic = np.empty((len(LEADS), 0, 9)), np.zeros(0, dtype=bool)
+    if len(r):
+        positions, ectopic, reasons = _waves(conditioned, r)
+        problems += reasons
+    else:
+        problems.append("no QRS complex was found")
+    duration_s = signal_mv.shape[-1] / sampling_rate_hz
+    leads_s = positions / conditioned.rate_hz
+    leads_s[(leads_s < 0) | (leads_s > duration_s)] = np.nan
+    leads_s[~conditioned.usable] = np.nan
     return Delineation(
         sampling_rate_hz=sampling_rate_hz,
-        duration_s=signal_mv.shape[-1] / sampling_rate_hz,
+        duration_s=duration_s,
         leads_s=leads_s,
-        overall_s=overall_s,
+        overall_s=_over_all_leads(leads_s, r / conditioned.rate_hz),
         usable=conditioned.usable,
         paced=np.zeros(len(r), dtype=bool),
-        ectopic=np.zeros(len(r), dtype=bool),
+        ectopic=ectopic,
         problems=tuple(problems),
     )
 
 
-def _first_version(
-    leads: NDArray[np.float32], r: NDArray[np.int64], usable: NDArray[np.bool_], rate_hz: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Slope thresholds per lead and beat."""
-    pre, post = round(0.3 * rate_hz), round(0.5 * rate_hz)
-    at = np.clip(r[:, None] + np.arange(-pre, post), 0, leads.shape[1] - 1)
-    windows = leads[:, at]
-    found = np.full((len(leads), len(r), 9), np.nan)
-    slope = np.abs(np.gradient(windows, axis=-1)) + 1e-9
-    for lead in np.flatnonzero(usable):
-        for beat in range(len(r)):
-            _one_beat(windows[lead, beat], slope[lead, beat], pre, rate_hz, found[lead, beat])
-    found = (found + r[None, :, None] - pre) / rate_hz
-    found[(found < 0) | (found > leads.shape[1] / rate_hz)] = np.nan
-    overall = np.full((len(r), 9), np.nan)
-    if usable.any():
-        for k, name in enumerate(FIDUCIALS):
-            values = found[usable, :, k]
-            quantile = 0.25 if "onset" in name else 0.75 if "offset" in name else 0.5
-            for beat in range(len(r)):
-                seen = values[:, beat][np.isfinite(values[:, beat])]
-                if len(seen):
-                    overall[beat, k] = np.quantile(seen, quantile)
-    return found, overall
+def _waves(conditioned: Conditioned, r: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_], list[str]]:
+    """Return (12, beat, 9) positions in samples, (beat,) which beats are ectopic, and what is missing."""
+    leads = conditioned.band(*_BAND_HZ)
+    beats = gather_beats(leads, r, conditioned.rate_hz)
+    shapes = find_qrs(beats)
+    at = beats.r[None, :, None]
+    qrs = shapes[:, beats.shape] + at
+    t = find_t(beats, shapes) + at
+    usable = conditioned.usable
+    p = find_p(leads, np.median(qrs[usable, :, 0], axis=0), quiet_quantile(t[usable, :, 2], 0.5), conditioned.rate_hz)
+    early = (
+        np.diff(beats.r, prepend=beats.r[0] - 10**6) < _PREMATURE * np.median(np.diff(beats.r))
+        if len(r) > 2
+        else np.zeros(len(r), dtype=bool)
+    )
+    ectopic = early & (beats.shape != 0)
+    return np.concatenate([p.positions, qrs, t], axis=2), ectopic, [p.problem] if p.problem else []
 
 
-def _one_beat(
-    x: NDArray[np.float32], slope: NDArray[np.float32], pre: int, rate_hz: float, out: NDArray[np.float64]
-) -> None:
-    reach = round(0.08 * rate_hz)
-    core = slice(pre - reach, pre + reach)
-    big = np.flatnonzero(slope[core] > 0.12 * slope[core].max()) + pre - reach
-    out[3], out[5] = big[0] - 1, big[-1] + 2
-    base = x[big[0] - 2]
-    out[4] = np.abs(x[big[0] : big[-1] + 1] - base).argmax() + big[0]
-    for columns, first, last in (((6, 7, 8), big[-1] + 15, len(x) - 5), ((0, 1, 2), 10, big[0] - 5)):
-        if last - first < 20 or np.ptp(x[first:last]) == 0:
-            continue
-        part = x[first:last] - np.linspace(x[first], x[last - 1], last - first)
-        peak = int(np.abs(part).argmax())
-        above = np.flatnonzero(np.abs(part) > 0.15 * abs(part[peak]))
-        out[columns[0]], out[columns[1]], out[columns[2]] = first + above[0], first + peak, first + above[-1]
+def quiet_quantile(values: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+    """Return the quantile over the first axis, ignoring NaN; NaN, without a warning, where there is nothing else."""
+    result = np.full(values.shape[1:], np.nan)
+    known = np.isfinite(values).any(axis=0)
+    result[known] = np.nanquantile(values[:, known], q, axis=0)
+    return result
+
+
+def _over_all_leads(leads_s: NDArray[np.float64], r_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (beat, 9): onsets that a quarter of the leads precede, offsets that a quarter follow, median peaks."""
+    quantiles = {"onset": 0.25, "offset": 0.75, "peak": 0.5}
+    columns = [quiet_quantile(leads_s[:, :, k], quantiles[name.split("_")[1]]) for k, name in enumerate(FIDUCIALS)]
+    overall = np.stack(columns, axis=1)
+    overall[:, FIDUCIALS.index("r_peak")] = r_s
+    return overall
