@@ -5,7 +5,7 @@ import pytest
 import wfdb
 
 from ssrl_ecg.data import wfdb_reader
-from ssrl_ecg.data.wfdb_reader import read_wfdb
+from ssrl_ecg.data.wfdb_reader import read_wfdb, read_wfdb_annotations
 from ssrl_ecg.errors import InputError
 
 SAMPLES = np.array([[1, -2], [300, 4], [-32768, 6], [7, -800], [9, 32767]], dtype="<i2")  # (time, lead)
@@ -164,3 +164,27 @@ def test_equals_wfdb_on_other_databases(data_root, pattern):
     assert headers
     for header in headers:
         assert_equals_wfdb(header.with_suffix(""))
+
+
+def test_annotations_equal_what_was_written(tmp_path):
+    wfdb.wrann(
+        "r", "atr", np.array([3, 90, 4999]), ["+", "N", "V"], aux_note=["(AFIB", "", ""], write_dir=str(tmp_path)
+    )
+    marks = read_wfdb_annotations(tmp_path / "r", "atr", 5000)
+    assert (marks.samples.tolist(), marks.symbols.tolist()) == ([3, 90, 4999], ["+", "N", "V"])
+    assert marks.notes.tolist() == ["(AFIB", "", ""]
+    with pytest.raises(InputError, match=r"r\.atr: mark lies outside .*samples 0 to 4998, found 4999"):
+        read_wfdb_annotations(tmp_path / "r", "atr", 4999)
+
+
+@pytest.mark.parametrize("content", [b"\x01", b"\xff" * 40, b"\x00\xec\x01"])
+def test_a_damaged_annotation_file_is_refused(tmp_path, content):
+    (tmp_path / "r.atr").write_bytes(content)
+    with pytest.raises(InputError, match=r"r\.atr: annotation file cannot be read"):
+        read_wfdb_annotations(tmp_path / "r", "atr", 100)
+
+
+def test_an_annotation_file_may_hold_no_mark(tmp_path):
+    (tmp_path / "r.atr").write_bytes(b"\0\0")
+    marks = read_wfdb_annotations(tmp_path / "r", "atr", 100)
+    assert len(marks.samples) == len(marks.symbols) == len(marks.notes) == 0

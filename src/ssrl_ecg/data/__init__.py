@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from ssrl_ecg.data.ludb import LUDB
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.source import Source
 
 DATASETS: dict[str, type[Source]] = {
+    "ludb": LUDB,
     "ptbxl": PTBXL,
 }

@@ -58,6 +58,20 @@ class _Format(NamedTuple):
     byte_offset: int
 
 
+class WFDBAnnotations(NamedTuple):
+    """The marks of an annotation file, in its order, which is that of time.
+
+    Attributes:
+        samples: (mark,) int64, sample each mark stands at.
+        symbols: (mark,) text, its WFDB code such as ``N``, ``(`` or ``+``.
+        notes: (mark,) text, its free text, often empty.
+    """
+
+    samples: NDArray[np.int64]
+    symbols: NDArray[np.str_]
+    notes: NDArray[np.str_]
+
+
 class _Scaling(NamedTuple):
     """``mV = (sample - baseline) / gain * millivolt_per_unit``: (lead, 1) arrays, the last None where all are 1.
 
@@ -99,6 +113,37 @@ def read_wfdb(path: str | Path) -> SignalFile:
         found, expected, field = error.found, error.expected, error.field
         raise InputError(error.what, file=f"{record}.hea", field=field, expected=expected, found=found) from error
     return SignalFile(signal_mv, header.sampling_rate_hz, header.leads)
+
+
+def read_wfdb_annotations(path: str | Path, extension: str, n_samples: int) -> WFDBAnnotations:
+    """Read a WFDB annotation file through the reference reader.
+
+    Args:
+        path: the record, without a suffix.
+        extension: the annotator, such as ``atr``.
+        n_samples: the record's length: marks lie before it.
+
+    Raises:
+        InputError: the file is missing or unreadable, or a mark lies outside the record.
+    """
+    import wfdb
+
+    record = os.fspath(path)
+    file = f"{record}.{extension}"
+    if not os.path.isfile(file):
+        raise InputError("annotation file is missing", file=file)
+    try:
+        read: Any = wfdb.rdann(record, extension)
+        samples = np.asarray(read.sample, dtype=np.int64)
+        notes = [str(note).rstrip("\0") for note in read.aux_note]
+        marks = WFDBAnnotations(samples, np.array(read.symbol, dtype=np.str_), np.array(notes, dtype=np.str_))
+    except Exception as error:  # whatever its parser stumbles over in a damaged file
+        raise InputError(f"annotation file cannot be read: {error}", file=file) from error
+    outside = samples[(samples < 0) | (samples >= n_samples)]
+    if len(outside):
+        expected = f"samples 0 to {n_samples - 1}"
+        raise InputError("mark lies outside the record", file=file, expected=expected, found=int(outside[0]))
+    return marks
 
 
 def _header_text(path: str) -> str:
