@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ssrl_ecg.data.source import Record, SignalFile
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.signals.leads import LEADS, select_leads
+from ssrl_ecg.signals.leads import lead_order
 from ssrl_ecg.signals.measurement_names import MEASUREMENTS
 from ssrl_ecg.signals.measurements import measure
 
@@ -104,7 +104,7 @@ def _measure_files(source: Recordings, table: pd.DataFrame) -> list[_Row]:
         record = cast(Record, row)
         try:
             recording = source.read(record)
-            signal_mv = select_leads(recording.signal_mv, recording.leads, LEADS)
+            signal_mv = recording.signal_mv[list(lead_order(recording.leads))]
             measured.append(_measured(record.record_id, record.path, signal_mv, recording.sampling_rate_hz))
         except InputError as error:
             reason = str(InputError(error.what, field=error.field, expected=error.expected, found=error.found))
