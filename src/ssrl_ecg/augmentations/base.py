@@ -109,8 +109,7 @@ class Augmentation(ABC):
     def apply_in_place(self, signal_mv: Tensor, parameters: Parameters, sampling_rate_hz: float) -> None:
         """Overwrite the chosen records of a batch that the caller owns; a chain saves a copy per step this way."""
         if len(parameters.rows):
-            transformed = self._transform(signal_mv, parameters, sampling_rate_hz)
-            signal_mv[parameters.rows] = transformed
+            _write_rows(signal_mv, parameters.rows, self._transform(signal_mv, parameters, sampling_rate_hz))
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and config as plain values, for run records."""
@@ -125,6 +124,14 @@ class Augmentation(ABC):
     @abstractmethod
     def _transform(self, signal_mv: Tensor, parameters: Parameters, sampling_rate_hz: float) -> Tensor:
         """Return the chosen records transformed, (chosen, lead, time), without writing to ``signal_mv``."""
+
+
+def _write_rows(signal: Tensor, rows: Tensor, values: Tensor) -> None:
+    """Overwrite rows of a batch; in host memory through NumPy, which copies whole rows where torch moves elements."""
+    if signal.device.type == "cpu":
+        signal.numpy()[rows.numpy()] = values.numpy()
+    else:
+        signal[rows] = values
 
 
 def draw_uniform(limits: tuple[float, float], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
