@@ -34,10 +34,12 @@ def _nothing_written(folder):
 def test_missing_folder(refused, tmp_path):
     assert "nowhere: folder of PTB-XL is missing" in refused("data", "store", "--data", tmp_path / "nowhere")
     assert "folder of recordings is missing" in refused("data", "store", "--data", f"folder:{tmp_path / 'nowhere'}")
+    assert "folder of LUDB is missing" in refused("data", "store", "--data", f"ludb:{tmp_path / 'nowhere'}")
 
 
 def test_unknown_kind_of_data(refused):
-    assert "expected ptbxl:FOLDER or folder:FOLDER, found cpsc:x" in refused("data", "store", "--data", "cpsc:x")
+    expected = "expected ptbxl:FOLDER or ludb:FOLDER or folder:FOLDER, found cpsc:x"
+    assert expected in refused("data", "store", "--data", "cpsc:x")
 
 
 def test_a_folder_with_a_colon_in_its_name_is_a_folder(ssrl_ecg, cohort, tmp_path, monkeypatch):

@@ -47,6 +47,14 @@ def test_store_says_with_exit_code_3_that_records_were_left_out(ssrl_ecg, cohort
     assert "rejected records     1" in inspected.out
 
 
+@pytest.mark.real_data
+def test_ludb_is_stored_at_any_rate(ssrl_ecg, data_root, tmp_path):
+    words = ("data", "store", "--data", f"ludb:{data_root / 'ludb'}", "--sampling-rate-hz", 250)
+    outcome = ssrl_ecg(*words, "--store", tmp_path / "store")
+    assert outcome.out == f"{tmp_path / 'store'}: built, 200 records\n"
+    assert RecordStore.open(tmp_path / "store").signals_uv.shape == (200, 12, 2500)
+
+
 def test_inspect_prints_and_draws(ssrl_ecg, data_flags, store_path, tmp_path):
     outcome = ssrl_ecg("data", "inspect", *data_flags)
     picture = store_path.with_name("synthetic.png")

@@ -9,12 +9,13 @@ from typing import Literal
 
 from ssrl_ecg.data.folder import LABEL_SET, Folder
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.ludb import LUDB
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.source import Source
 from ssrl_ecg.data.store import BuildResult, RecordStore, build_store
 from ssrl_ecg.errors import InputError
 
-KINDS = {"ptbxl": "super", "folder": LABEL_SET}
+KINDS = {"ptbxl": "super", "ludb": "rhythm", "folder": LABEL_SET}
 """Kind of data -> the label set that is used when none is named."""
 
 _KIND = re.compile(r"([a-z0-9]{2,}):(.*)")
@@ -25,7 +26,7 @@ class DataOptions:
     """Which recordings."""
 
     data: str
-    """Folder of PTB-XL, or KIND:FOLDER, KIND being ptbxl or folder (recordings of your own and a labels CSV)."""
+    """Folder of PTB-XL, or KIND:FOLDER, KIND being ptbxl, ludb or folder (your own recordings and a labels CSV)."""
     labels_csv: Path = Path("labels.csv")
     """Labels file of a folder: source, relative to the folder."""
     file_rate_hz: float | None = None
@@ -53,6 +54,8 @@ class DataOptions:
                 file_rate_hz=self.file_rate_hz,
                 unit=self.unit,
             )
+        if kind == "ludb":
+            return LUDB(root, sampling_rate_hz)
         if sampling_rate_hz % 1:
             raise InputError("PTB-XL comes at two rates", expected="100 or 500 Hz", found=f"{sampling_rate_hz} Hz")
         return PTBXL(root, int(sampling_rate_hz))
@@ -89,7 +92,7 @@ class LabelledDataOptions(DataOptions):
     """Which recordings and which labels."""
 
     label_set: str | None = None
-    """For PTB-XL super (the default), sub, diag, form, rhythm, all, norm or super-single; for a folder labels."""
+    """PTB-XL: super (the default), sub, diag, form, rhythm, all, norm, super-single; LUDB: rhythm; a folder: labels."""
 
     def labels(self, store: RecordStore) -> Labels:
         """Return the label set that is asked for.
