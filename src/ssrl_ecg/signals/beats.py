@@ -87,26 +87,30 @@ def unit_vectors(windows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def best_shift(
-    windows: NDArray[np.float32], patterns: NDArray[np.float32], largest: int, step: int = 1
+    windows: NDArray[np.float32], patterns: NDArray[np.float32], largest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
     """Find by how much each window has to move to correlate best with a pattern, and how well it then does.
 
     Args:
         windows: (lead, beat, time + 2 * largest).
-        patterns: (beat, lead * time) unit vectors.
+        patterns: (beat, lead * time) from ``unit_vectors``.
         largest: the largest shift looked at, in samples, on either side.
-        step: distance between the shifts tried.
 
     Returns:
         (beat,) shifts, positive where a beat's wave comes later than the pattern's, and (beat,) correlations.
     """
-    lags = np.arange(-largest, largest + 1, step)
-    stop = windows.shape[-1] - largest
-    fit = np.stack(
-        [np.vecdot(unit_vectors(windows[:, :, largest + lag : stop + lag]), patterns) for lag in lags.tolist()]
-    )
+    n_leads, n_beats, n_wide = windows.shape
+    n = n_wide - 2 * largest
+    by_lead = patterns.reshape(n_beats, n_leads, n).swapaxes(0, 1)
+    products = [np.einsum("lbt,lbt->b", windows[:, :, lag : lag + n], by_lead) for lag in range(2 * largest + 1)]
+    sums = np.zeros((2, n_leads, n_beats, n_wide + 1))
+    np.cumsum(windows, axis=-1, out=sums[0, :, :, 1:])
+    np.cumsum(windows**2, axis=-1, out=sums[1, :, :, 1:])
+    total, squares = sums[..., n:] - sums[..., : 2 * largest + 1]
+    energy = (squares - total**2 / n).sum(axis=0).T
+    fit = np.stack(products) / np.sqrt(np.maximum(energy, 1e-18))
     best = fit.argmax(axis=0)
-    return lags[best], fit[best, np.arange(len(best))]
+    return best - largest, fit[best, np.arange(n_beats)]
 
 
 def _grouped(

@@ -39,7 +39,6 @@ class Conditioned:
         n_samples: the length of what ``band`` returns.
         usable: (lead,) leads that are neither flat, mostly missing nor saturated.
         reasons: (lead,) why a lead is not usable, empty for usable ones.
-        gaps_s: for every lead, (gap, 2) beginning and end of stretches of missing samples longer than 40 ms.
     """
 
     spectrum: NDArray[np.complexfloating]
@@ -49,7 +48,6 @@ class Conditioned:
     n_samples: int
     usable: NDArray[np.bool_]
     reasons: tuple[str, ...]
-    gaps_s: tuple[NDArray[np.float64], ...]
 
     def band(self, low_hz: float, high_hz: float) -> NDArray[np.float32]:
         """Return the leads (lead, n_samples) in mV between two frequencies, zero phase.
@@ -80,16 +78,13 @@ def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Condi
     """
     _check(signal_mv, sampling_rate_hz)
     signal = np.array(signal_mv, dtype=np.float32)
-    reasons, gaps_s = [], []
-    for lead in signal:
-        missing = ~np.isfinite(lead)
-        gaps_s.append(_gaps(missing) / sampling_rate_hz)
-        reasons.append(_why_unusable(lead, missing))
-        if reasons[-1]:
-            lead[:] = 0
-        elif missing.any():
-            at = np.arange(len(lead))
-            lead[missing] = np.interp(at[missing], at[~missing], lead[~missing])
+    missing = ~np.isfinite(signal)
+    reasons = _why_unusable(signal, missing)
+    for lead in np.flatnonzero(missing.any(axis=1)):
+        known = np.flatnonzero(~missing[lead])
+        if not reasons[lead]:
+            signal[lead] = np.interp(np.arange(signal.shape[1]), known, signal[lead, known])
+    signal[[bool(reason) for reason in reasons]] = 0
     continued = _continued(signal, sampling_rate_hz)
     n_periodic = 2 * round(continued.shape[-1] * INTERNAL_RATE_HZ / sampling_rate_hz / 2)
     rate_hz = sampling_rate_hz * n_periodic / continued.shape[-1]
@@ -100,8 +95,7 @@ def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Condi
         n_periodic=n_periodic,
         n_samples=math.floor((signal.shape[-1] - 1) * rate_hz / sampling_rate_hz + 1e-6) + 1,
         usable=np.array([not reason for reason in reasons]),
-        reasons=tuple(reasons),
-        gaps_s=tuple(gaps_s),
+        reasons=reasons,
     )
 
 
@@ -114,20 +108,23 @@ def _check(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> None:
         raise InputError("not a recording", field="signal_mv", expected="(lead, time)", found=signal_mv.shape)
 
 
-def _gaps(missing: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return (gap, 2) first sample and one past the last of every run of missing samples."""
-    edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
-    return edges.reshape(-1, 2)
-
-
-def _why_unusable(lead: NDArray[np.float32], missing: NDArray[np.bool_]) -> str:
-    known = lead[~missing] if missing.any() else lead
-    if len(known) < (1 - _MISSING_FRACTION) * len(lead):
-        return "is mostly missing"
-    if known.std(dtype=np.float64) < _FLAT_SD_MV:
-        return "is flat"
-    stuck = max(np.count_nonzero(known == known.max()), np.count_nonzero(known == known.min()))
-    return "is saturated" if stuck > _STUCK_FRACTION * len(known) else ""
+def _why_unusable(signal: NDArray[np.float32], missing: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Return, per lead, why it cannot be used; empty where it can."""
+    n_known = signal.shape[1] - np.count_nonzero(missing, axis=1)
+    lowest = np.where(missing, np.inf, signal).min(axis=1) if missing.any() else signal.min(axis=1)
+    highest = np.where(missing, -np.inf, signal).max(axis=1) if missing.any() else signal.max(axis=1)
+    stuck = np.maximum(
+        np.count_nonzero(signal == lowest[:, None], axis=1), np.count_nonzero(signal == highest[:, None], axis=1)
+    )
+    reasons = []
+    for lead in range(len(signal)):
+        if n_known[lead] < (1 - _MISSING_FRACTION) * signal.shape[1]:
+            reasons.append("is mostly missing")
+        elif signal[lead][~missing[lead]].std(dtype=np.float64) < _FLAT_SD_MV:
+            reasons.append("is flat")
+        else:
+            reasons.append("is saturated" if stuck[lead] > _STUCK_FRACTION * n_known[lead] else "")
+    return tuple(reasons)
 
 
 def _continued(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float32]:

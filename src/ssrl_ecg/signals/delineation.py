@@ -107,7 +107,7 @@ def _waves(conditioned: Conditioned, r: NDArray[np.int64]) -> tuple[NDArray[np.f
     qrs = shapes[:, beats.shape] + at
     t = find_t(beats, shapes) + at
     usable = conditioned.usable
-    p = find_p(leads, np.median(qrs[usable, :, 0], axis=0), quiet_quantile(t[usable, :, 2], 0.5), conditioned.rate_hz)
+    p = find_p(leads, np.median(qrs[usable, :, 0], axis=0), _quantile(t[usable, :, 2], 0.5), conditioned.rate_hz)
     early = (
         np.diff(beats.r, prepend=beats.r[0] - 10**6) < _PREMATURE * np.median(np.diff(beats.r))
         if len(r) > 2
@@ -117,18 +117,20 @@ def _waves(conditioned: Conditioned, r: NDArray[np.int64]) -> tuple[NDArray[np.f
     return np.concatenate([p.positions, qrs, t], axis=2), ectopic, [p.problem] if p.problem else []
 
 
-def quiet_quantile(values: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+def _quantile(values: NDArray[np.float64], q: float) -> NDArray[np.float64]:
     """Return the quantile over the first axis, ignoring NaN; NaN, without a warning, where there is nothing else."""
-    result = np.full(values.shape[1:], np.nan)
-    known = np.isfinite(values).any(axis=0)
-    result[known] = np.nanquantile(values[:, known], q, axis=0)
-    return result
+    ordered = np.sort(values, axis=0)
+    at = q * np.maximum(np.isfinite(values).sum(axis=0) - 1, 0)
+    low = np.floor(at).astype(np.int64)
+    below = np.take_along_axis(ordered, low[None], axis=0)[0]
+    above = np.take_along_axis(ordered, np.ceil(at).astype(np.int64)[None], axis=0)[0]
+    return below + (at - low) * (above - below)
 
 
 def _over_all_leads(leads_s: NDArray[np.float64], r_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (beat, 9): onsets that a quarter of the leads precede, offsets that a quarter follow, median peaks."""
     quantiles = {"onset": 0.25, "offset": 0.75, "peak": 0.5}
-    columns = [quiet_quantile(leads_s[:, :, k], quantiles[name.split("_")[1]]) for k, name in enumerate(FIDUCIALS)]
+    columns = [_quantile(leads_s[:, :, k], quantiles[name.split("_")[1]]) for k, name in enumerate(FIDUCIALS)]
     overall = np.stack(columns, axis=1)
     overall[:, FIDUCIALS.index("r_peak")] = r_s
     return overall

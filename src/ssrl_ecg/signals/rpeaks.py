@@ -1,4 +1,10 @@
-"""Where the heart beats: QRS complexes from any number of leads."""
+"""Where the heart beats: QRS complexes from any number of leads.
+
+Every lead's envelope of steep deflections is divided by its usual height at a beat nearby, and the leads are averaged
+with more weight on those that stand out from what lies between the beats. So a lead that turns noisy loses its say for
+as long as the noise lasts. Peaks of that average that are high enough are beats; in a gap that is long for the rhythm,
+lower peaks are beats too (search-back, as in Pan and Tompkins 1985, https://doi.org/10.1109/TBME.1985.325532).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +16,22 @@ from scipy.signal import find_peaks
 from ssrl_ecg.signals.conditioning import Conditioned, condition
 
 _DETECTION_BAND_HZ = (6.0, 22.0)
-_SMOOTHING_S = 0.10
+_ENVELOPE_S = 0.10
 _REFRACTORY_S = 0.2
-_LEVEL_BIN_S = 1.6
-_LEVEL_SPAN_BINS = 7
-_THRESHOLD = 0.35
-_SEARCH_BACK_THRESHOLD = 0.18
-_SEARCH_BACK_RR = 1.6
+_BIN_S = 1.6
+"""Bins of this length hold at least one beat above 38 beats/min."""
+_NEIGHBOURING_BINS = 7
+_HIGHEST = 1.5
+"""Envelopes are limited to so many times their usual height: one lead's artefact cannot outvote the others."""
+_THRESHOLD = 0.42
+_SEARCH_BACK_THRESHOLD = 0.25
+_LONG_GAP_RR = 1.6
+_SEARCH_BACK_CLEARANCE_S = 0.36
+"""A T wave comes earlier than this after its beat: search-back leaves it alone."""
+_ENDS_S = 0.04
+"""A peak so close to an end of the recording is the flank of a complex outside it, or of nothing."""
+_PEAK_BAND_HZ = (1.0, 40.0)
+_PEAK_REACH_S = 0.06
 
 
 def find_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> NDArray[np.float64]:
@@ -27,7 +42,8 @@ def find_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> ND
         sampling_rate_hz: samples per second, at least 50.
 
     Returns:
-        (beat,) ascending seconds from the record's start; empty where no lead can be used.
+        (beat,) ascending seconds from the record's start, each at the largest deflection of all leads together; empty
+        where no lead can be used.
 
     Raises:
         InputError: not (lead, time), or a rate below 50 Hz.
@@ -38,57 +54,68 @@ def find_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> ND
 
 def r_peak_samples(conditioned: Conditioned) -> NDArray[np.int64]:
     """Return (beat,) ascending positions of the R peaks at the internal rate."""
-    if not conditioned.usable.any():
+    rate_hz, ends = conditioned.rate_hz, round(_ENDS_S * conditioned.rate_hz)
+    if not conditioned.usable.any() or conditioned.n_samples < 4 * ends:
         return np.empty(0, dtype=np.int64)
-    strength = qrs_strength(conditioned)
-    at = _candidates(strength, conditioned.rate_hz)
-    level = _level(strength, conditioned.rate_hz)
-    chosen = at[_accepted(at, strength[at], level[at], conditioned.rate_hz)]
-    return _at_largest_deflection(chosen, conditioned)
+    strength = _strength(_envelopes(conditioned), rate_hz)
+    at, _ = find_peaks(strength, distance=round(_REFRACTORY_S * rate_hz))
+    at = at[(at >= ends) & (at < len(strength) - ends)]
+    level, _ = _level_and_floor(strength[None], rate_hz)
+    relative = strength[at] / np.maximum(level[0, at], np.float32(1e-6))
+    return _at_largest_deflection(at[_accepted(at, relative, rate_hz)], conditioned)
 
 
-def qrs_strength(conditioned: Conditioned) -> NDArray[np.float32]:
-    """Return (time,) how much the leads together look like a QRS complex: RMS slope over its usual width."""
+def _envelopes(conditioned: Conditioned) -> NDArray[np.float32]:
+    """Return (usable lead, time): the root mean square slope over about the width of a QRS complex."""
     slopes = np.gradient(conditioned.band(*_DETECTION_BAND_HZ)[conditioned.usable], axis=-1)
-    n_smooth = round(_SMOOTHING_S * conditioned.rate_hz)
-    energy = uniform_filter1d((slopes**2).sum(axis=0), n_smooth, mode="nearest")
-    energy = uniform_filter1d(energy, n_smooth // 2, mode="nearest")
-    strength: NDArray[np.float32] = np.sqrt(np.maximum(energy, 0))
+    n_wide = round(_ENVELOPE_S * conditioned.rate_hz)
+    energy = uniform_filter1d(slopes**2, n_wide, axis=-1, mode="nearest")
+    energy = uniform_filter1d(energy, n_wide // 2, axis=-1, mode="nearest")
+    return np.sqrt(np.maximum(energy, 0))
+
+
+def _strength(envelopes: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32]:
+    """Return (time,) how much the leads together look like a QRS complex; about 1 at a usual beat."""
+    level, floor = _level_and_floor(envelopes, rate_hz)
+    level = np.maximum(level, np.float32(1e-6))
+    prominence = np.maximum(level / np.maximum(floor, np.float32(1e-6)) - 1, np.float32(1e-3))
+    relative = np.minimum(envelopes / level, np.float32(_HIGHEST))
+    strength: NDArray[np.float32] = (prominence * relative).sum(axis=0) / prominence.sum(axis=0)
     return strength
 
 
-def _candidates(strength: NDArray[np.float32], rate_hz: float) -> NDArray[np.int64]:
-    return find_peaks(np.concatenate([[0], strength, [0]]), distance=max(1, round(_REFRACTORY_S * rate_hz)))[0] - 1
+def _level_and_floor(envelopes: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (lead, time) heights of the envelope at a usual beat nearby, and between beats.
+
+    These are medians over neighbouring bins of each bin's maximum and of its median.
+    """
+    n_time = envelopes.shape[-1]
+    n_bin = min(n_time, round(_BIN_S * rate_hz))
+    n_bins = n_time // n_bin
+    bins = envelopes[:, : n_bins * n_bin].reshape(len(envelopes), n_bins, n_bin)
+    both = np.stack([bins.max(axis=-1), np.median(bins, axis=-1)])
+    both = median_filter(both, size=(1, 1, min(_NEIGHBOURING_BINS, n_bins)), mode="nearest")
+    position = np.clip((np.arange(n_time, dtype=np.float32) + 0.5) / n_bin - 0.5, 0, n_bins - 1)
+    before = position.astype(np.int64)
+    after, part = np.minimum(before + 1, n_bins - 1), position - before
+    level, floor = both[..., before] * (1 - part) + both[..., after] * part
+    return level, floor
 
 
-def _level(strength: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32]:
-    """Return (time,) the usual strength of a beat nearby: the median of the maxima of neighbouring bins."""
-    n_bin = min(len(strength), round(_LEVEL_BIN_S * rate_hz))
-    edges = np.arange(0, len(strength) - n_bin + 1, n_bin)
-    maxima = np.maximum.reduceat(strength, edges)
-    smooth = median_filter(maxima, size=min(_LEVEL_SPAN_BINS, len(maxima)), mode="nearest")
-    return np.interp(np.arange(len(strength)), edges + n_bin / 2, smooth).astype(np.float32)
-
-
-def _accepted(
-    at: NDArray[np.int64], height: NDArray[np.float32], level: NDArray[np.float32], rate_hz: float
-) -> NDArray[np.bool_]:
-    """Choose beats among candidates: high ones, and where a gap is left, the highest that are high enough there."""
-    relative = height / np.maximum(level, 1e-6)
+def _accepted(at: NDArray[np.int64], relative: NDArray[np.float32], rate_hz: float) -> NDArray[np.bool_]:
+    """Choose beats among peaks: all high ones, and in long gaps the highest of the lower ones."""
     accepted = relative > _THRESHOLD
+    eligible, clearance = relative > _SEARCH_BACK_THRESHOLD, _SEARCH_BACK_CLEARANCE_S * rate_hz
     for _ in range(3):
         beats = np.flatnonzero(accepted)
         if len(beats) < 3:
             break
         rr = np.diff(at[beats])
-        usual = median_filter(rr, size=9, mode="nearest")
-        for k in np.flatnonzero(rr > _SEARCH_BACK_RR * usual):
-            between = np.arange(beats[k] + 1, beats[k + 1])
-            between = between[
-                (relative[between] > _SEARCH_BACK_THRESHOLD)
-                & (at[between] - at[beats[k]] > 0.36 * rate_hz)
-                & (at[beats[k + 1]] - at[between] > 0.36 * rate_hz)
-            ]
+        for gap in np.flatnonzero(rr > _LONG_GAP_RR * median_filter(rr, size=9, mode="nearest")):
+            first, last = beats[gap], beats[gap + 1]
+            between = np.arange(first + 1, last)
+            clear = (at[between] - at[first] > clearance) & (at[last] - at[between] > clearance)
+            between = between[clear & eligible[between]]
             if len(between):
                 accepted[between[relative[between].argmax()]] = True
     return accepted
@@ -96,9 +123,9 @@ def _accepted(
 
 def _at_largest_deflection(at: NDArray[np.int64], conditioned: Conditioned) -> NDArray[np.int64]:
     """Move each beat to the largest deflection of all leads together nearby."""
-    leads = conditioned.band(1.0, 40.0)[conditioned.usable]
+    leads = conditioned.band(*_PEAK_BAND_HZ)[conditioned.usable]
     size = (leads**2).sum(axis=0)
-    reach = round(0.06 * conditioned.rate_hz)
+    reach = round(_PEAK_REACH_S * conditioned.rate_hz)
     window = np.clip(at[:, None] + np.arange(-reach, reach + 1), 0, len(size) - 1)
     moved: NDArray[np.int64] = np.unique(window[np.arange(len(at)), size[window].argmax(axis=1)])
     return moved

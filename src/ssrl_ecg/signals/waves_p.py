@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssrl_ecg.signals.beats import best_shift, cut, unit_vectors
+from ssrl_ecg.signals.beats import best_shift, unit_vectors
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes, smooth
 
 _SMOOTHING_SD_S = 0.008
@@ -61,7 +61,10 @@ def find_p(
     room = min(n_search, round(float(np.quantile(free[inside], 0.5))))
     if room < 2 * _LEAD_REACH_S * rate_hz + _HALF_WAVE_S * rate_hz:
         return PWaves(absent, "P waves lie within T waves")
-    windows = smooth(cut(leads, stop, -room - largest, largest), _SMOOTHING_SD_S, rate_hz)
+    index = np.clip(
+        stop[:, None] + np.arange(-room - largest, largest), np.maximum(stop - free, 0)[:, None], stop[:, None]
+    )
+    windows = smooth(leads[:, np.minimum(index.astype(np.int64), leads.shape[-1] - 1)], _SMOOTHING_SD_S, rate_hz)
     slope = slopes(windows)
     units = unit_vectors(slope[:, :, largest:-largest])
     good = inside & (free > 0.5 * room)
@@ -70,8 +73,18 @@ def find_p(
         total = units[good].sum(axis=0)
         others = total - units * good[:, None]
         pattern = others / np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-9)
-        shift, agreement = best_shift(slope, pattern, largest, step=1)
+        shift, agreement = best_shift(slope, pattern, largest)
         units = _moved(slope, shift, largest)
+    global DEBUG
+    u0 = unit_vectors(slope[:, :, largest:-largest])[good]
+    n0 = len(u0)
+    DEBUG = (
+        float(((u0.sum(0) ** 2).sum() - n0) / max(n0 * (n0 - 1), 1)),
+        float(np.median(agreement[good])),
+        float(np.std(shift[good])),
+        n0,
+        room,
+    )
     if np.median(agreement[good]) < _AGREEMENT:
         return PWaves(absent, "no P waves: what precedes the QRS complexes differs from beat to beat")
     has_p = inside & (agreement > _BEAT_AGREEMENT)

@@ -96,5 +96,5 @@ def _shifts(
     slope = slopes(average)[:, None, first:stop]
     windows = smooth(beats.windows[:, members, first - largest : stop + largest], _SMOOTHING_SD_S, beats.rate_hz)
     pattern = np.repeat(unit_vectors(slope), len(members), axis=0)
-    shift, correlation = best_shift(slopes(windows), pattern, largest, step=2)
+    shift, correlation = best_shift(slopes(windows), pattern, largest)
     return np.where(correlation > 0.5, shift, 0)[:, None].astype(np.float64)
