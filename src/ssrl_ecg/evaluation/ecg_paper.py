@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from ssrl_ecg.errors import InputError
@@ -20,11 +22,11 @@ PAPER_GAIN_MM_PER_MV = 10.0
 _STANDARD_DURATION_S, _COLUMN_S, _N_COLUMNS, _N_GROUP_ROWS = 10.0, 2.5, 4, 3
 _PULSE_S, _PULSE_MV = 0.2, 1.0
 _STANDARD_ROW_MM, _STACKED_ROW_MM = 30.0, 20.0
-_LEFT_MM, _RIGHT_MM, _HEADER_MM, _FOOTER_MM = 15.0, 5.0, 10.0, 5.0
+_LEFT_MM, _RIGHT_MM, _HEADER_MM, _HEADLINE_MM, _FOOTER_MM = 15.0, 5.0, 10.0, 15.0, 5.0
 _MAX_EXTRA_MM = 40.0
 _MM_PER_INCH = 25.4
 
-_PAPER, _FINE, _COARSE, _TRACE, _TEXT = "#fffafa", "#f8dcdc", "#ecb0b0", "#16161d", "#333340"
+_PAPER, _FINE, _COARSE, _TRACE, _TEXT, _MUTED = "#fffafa", "#f8dcdc", "#ecb0b0", "#16161d", "#333340", "#77707a"
 _WAVES = ((1, "P", "#0072b2"), (2, "QRS", "#d55e00"), (3, "T", "#009e73"))
 
 
@@ -47,6 +49,7 @@ def plot_ecg(
     *,
     title: str = "",
     wave_mask: NDArray[np.integer[Any]] | None = None,
+    headline: Sequence[tuple[str, str]] = (),
 ) -> Figure:
     """Draw a 12-lead ECG on millimetre paper, physically exact: the figure's size is the paper's size.
 
@@ -62,6 +65,7 @@ def plot_ecg(
         sampling_rate_hz: samples per second, positive.
         title: text above the traces, such as the record's name.
         wave_mask: (time,) with 0 nothing, 1 P wave, 2 QRS complex, 3 T wave; drawn as coloured bands behind the traces.
+        headline: names and values, such as ("PR", "160 ms"), side by side below the title; some ten find room.
 
     Returns:
         A figure without a window; each trace is a line whose label is its lead ("rhythm II" for the strip).
@@ -77,12 +81,13 @@ def plot_ecg(
     shown_s = _STANDARD_DURATION_S if standard else n_samples / sampling_rate_hz
     width_mm = np.ceil((_LEFT_MM + shown_s * PAPER_SPEED_MM_PER_S + _RIGHT_MM) / 5) * 5
     bottom_mm, top_mm = _height(strips, np.asarray(signal_mv, dtype=np.float64))
-    figure, axes = _paper(float(width_mm), bottom_mm, top_mm)
+    figure, axes = _paper(float(width_mm), bottom_mm, top_mm + (_HEADLINE_MM if headline else 0))
     if wave_mask is not None:
         _draw_waves(axes, strips, np.asarray(wave_mask), sampling_rate_hz)
     for strip in strips:
         _draw_strip(axes, strip, np.asarray(signal_mv, dtype=np.float64), sampling_rate_hz)
     _draw_pulses(axes, sorted({strip.baseline_mm for strip in strips}))
+    _draw_headline(axes, headline)
     _draw_texts(axes, title, sampling_rate_hz, shown_s, n_samples / sampling_rate_hz, with_waves=wave_mask is not None)
     return figure
 
@@ -156,7 +161,9 @@ def _draw_strip(axes: Axes, strip: _Strip, signal_mv: NDArray[np.float64], sampl
     y_mm = strip.baseline_mm + signal_mv[strip.lead, strip.start : strip.stop] * PAPER_GAIN_MM_PER_MV
     axes.plot(x_mm, y_mm, color=_TRACE, linewidth=0.8, solid_joinstyle="round", label=strip.label)
     top_mm = strip.baseline_mm + strip.row_mm * 0.36
-    axes.text(strip.x_mm + 1, top_mm, LEADS[strip.lead], fontsize=8, fontweight="bold", color=_TEXT)
+    halo = [withStroke(linewidth=2.5, foreground=_PAPER)]  # tall complexes of the row below run through it
+    name = LEADS[strip.lead]
+    axes.text(strip.x_mm + 1, top_mm, name, fontsize=8, fontweight="bold", color=_TEXT, path_effects=halo)
     if strip.start > 0:
         tick = (strip.baseline_mm - 4, strip.baseline_mm + 4)
         axes.plot((strip.x_mm, strip.x_mm), tick, color=_TRACE, linewidth=0.5, label="_column")
@@ -185,11 +192,26 @@ def _draw_waves(axes: Axes, strips: list[_Strip], mask: NDArray[Any], sampling_r
                 axes.add_patch(band)
 
 
+def _draw_headline(axes: Axes, headline: Sequence[tuple[str, str]]) -> None:
+    """Names small and values large, in columns as wide as their texts ask for, on a plain ground."""
+    if not headline:
+        return
+    left_mm, width_mm, top_mm = 5.0, axes.get_xlim()[1], axes.get_ylim()[1]
+    height_mm = _HEADER_MM + _HEADLINE_MM - 2
+    axes.add_patch(Rectangle((0, top_mm - height_mm), width_mm, height_mm, color=_PAPER, lw=0, zorder=2.5))
+    axes.plot((0, width_mm), (top_mm - height_mm,) * 2, color=_COARSE, linewidth=0.8, zorder=2.6, label="_headline")
+    lengths = np.array([max(0.8 * len(name), len(value)) + 3 for name, value in headline])
+    starts_mm = left_mm + (width_mm - left_mm) * (lengths.cumsum() - lengths) / lengths.sum()
+    for x_mm, (name, value) in zip(starts_mm, headline, strict=True):
+        axes.text(x_mm, top_mm - 13, name, fontsize=6.5, color=_MUTED, zorder=3)
+        axes.text(x_mm, top_mm - 19, value, fontsize=9.5, fontweight="bold", color=_TEXT, zorder=3)
+
+
 def _draw_texts(
     axes: Axes, title: str, sampling_rate_hz: float, shown_s: float, duration_s: float, *, with_waves: bool
 ) -> None:
     width_mm, (bottom_mm, top_mm) = axes.get_xlim()[1], axes.get_ylim()
-    axes.text(5, top_mm - 6, title, fontsize=10, fontweight="bold", color=_TEXT)
+    axes.text(5, top_mm - 6, title, fontsize=10, fontweight="bold", color=_TEXT, zorder=3)
     cut = f", first {shown_s:g} s of {duration_s:g} s" if duration_s - shown_s >= 1 / sampling_rate_hz else ""
     scale = f"{PAPER_SPEED_MM_PER_S:g} mm/s, {PAPER_GAIN_MM_PER_MV:g} mm/mV, {sampling_rate_hz:g} Hz{cut}"
     axes.text(5, bottom_mm + 2, scale, fontsize=7, color=_TEXT)

@@ -41,14 +41,16 @@ def lead_measurements(beat: RepresentativeBeat) -> PerLead:
 def _qrs_measurements(beat: RepresentativeBeat) -> PerLead:
     qrs_mv = _wave(beat, QRS_ONSET, QRS_OFFSET)
     waves = qrs_waves(qrs_mv, beat.rate_hz)
+    r_mv = np.maximum(waves.r_mv, waves.r_prime_mv)
     ends = round(_ENDS_S * beat.rate_hz)
     span_mv = np.ptp(qrs_mv, axis=1)
     path_mv = np.abs(np.diff(qrs_mv, axis=1)).sum(axis=1) + np.abs(qrs_mv[:, 0]) + np.abs(qrs_mv[:, -1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        r_share = waves.r_mv / (waves.r_mv + np.maximum(waves.q_mv, waves.s_mv))
+        r_share = r_mv / (r_mv + np.maximum(waves.q_mv, waves.s_mv))
         path = path_mv / (2 * span_mv)
     return {
         **{name: getattr(waves, name) for name in waves.__dataclass_fields__},
+        "r_mv": r_mv,
         "r_share": r_share,
         "qrs_span_mv": span_mv,
         "qrs_path": path,
@@ -123,7 +125,6 @@ def vector_measurements(beat: RepresentativeBeat, leads: PerLead) -> dict[str, f
 def voltage_measurements(leads: PerLead, qrs_ms: float) -> dict[str, float]:
     """Return the sums of waves that criteria of hypertrophy and low voltage are made of."""
     r, s, q, span = leads["r_mv"], leads["s_mv"], leads["q_mv"], leads["qrs_span_mv"]
-    r_highest = np.maximum(r, leads["r_prime_mv"])
     sokolow, cornell = float(s[V1] + max(r[V5], r[V6])), float(r[AVL] + s[V3])
     return {
         "sokolow_lyon_mv": sokolow,
@@ -135,7 +136,7 @@ def voltage_measurements(leads: PerLead, qrs_ms: float) -> dict[str, float]:
         "peguero_mv": float(s.max() + s[V4]),
         "romhilt_limb_mv": float(max(r[:6].max(), s[:6].max(), q[:6].max())),
         "total_voltage_mv": float(span.sum()),
-        "right_sokolow_mv": float(r_highest[V1] + max(s[V5], s[V6])),
+        "right_sokolow_mv": float(r[V1] + max(s[V5], s[V6])),
         "limb_span_mv": float(span[:6].max()),
         "chest_span_mv": float(span[6:].max()),
         "transition_zone": transition_zone(r[6:] - np.maximum(s, q)[6:]),
@@ -200,6 +201,8 @@ def transition_zone(net_mv: FloatArray) -> float:
 def _wave(beat: RepresentativeBeat, first: int, last: int) -> FloatArray:
     """Return the beat (12, time) between two fiducials; one column of NaN where one of them is absent."""
     from_s, to_s = beat.fiducials_s[[first, last]]
+    if first == T_ONSET:  # some leads' T waves seem to begin within the QRS complex of others
+        from_s = np.fmax(from_s, beat.fiducials_s[QRS_OFFSET])
     if not to_s > from_s:
         return np.full((len(LEADS), 1), np.nan)
     return beat.between(from_s, to_s)

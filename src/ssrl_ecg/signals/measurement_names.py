@@ -164,7 +164,7 @@ PER_LEAD: dict[str, Measurement] = {
     ),
     "q_mv": Measurement("mV", "depth of Q or QS, 0 without", CSE, _Q, _ALL),
     "q_ms": Measurement("ms", "duration of Q or QS, 0 without", CSE, _Q, _ALL),
-    "r_mv": Measurement("mV", "height of the first R, 0 without", CSE, _Q, _ALL),
+    "r_mv": Measurement("mV", "height of the highest R or R', 0 without", CSE, _Q, _ALL),
     "s_mv": Measurement("mV", "depth of S or QS, 0 without", CSE, _Q, _ALL),
     "s_ms": Measurement("ms", "duration of S or QS, 0 without", CSE, _Q, _at("I", "V1", "V5", "V6")),
     "r_prime_mv": Measurement("mV", "height of R', 0 without", CSE, _Q, _at("V1", "V2", "V5", "V6")),

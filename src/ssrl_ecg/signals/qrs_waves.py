@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float64]
 
 LEAST_WAVE_MV, LEAST_WAVE_S = 0.020, 0.006
 """A deflection counts as a wave from 20 uV and 6 ms on (CSE Working Party, Eur Heart J 1985)."""
+_LEAST_SHARE = 0.025
+"""And from this share of the lead's highest to lowest voltage on, below which it may be ringing of the recorder."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def _deflections(qrs_mv: FloatArray, rate_hz: float) -> list[list[_Wave]]:
     starts = np.flatnonzero(starts_run)
     lengths = np.diff(starts, append=known_mv.size)
     flat = np.abs(known_mv).ravel()
-    large = (np.maximum.reduceat(flat, starts) >= LEAST_WAVE_MV) & (lengths >= LEAST_WAVE_S * rate_hz)
+    least_mv = np.maximum(LEAST_WAVE_MV, _LEAST_SHARE * np.ptp(known_mv, axis=1))[starts // n_samples]
+    large = (np.maximum.reduceat(flat, starts) >= least_mv) & (lengths >= LEAST_WAVE_S * rate_hz)
     waves: list[list[_Wave]] = [[] for _ in range(n_leads)]
     for start, length in zip(starts[large].tolist(), lengths[large].tolist(), strict=True):
         lead, first = divmod(start, n_samples)
