@@ -23,15 +23,22 @@ class Site:
     """What the server serves and how it misbehaves; every request is noted."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-        self.sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
+        self.files: dict[str, bytes] = {}
+        self.sums = ""
+        self.add(files)
         self.cut_after: dict[str, int] = {}  # send this many bytes of each answer, then close
         self.corrupt: Counter[str] = Counter()  # flip a byte in this many answers
         self.statuses: dict[str, list[int]] = defaultdict(list)  # answer with these first
         self.knows_ranges = True
         self.range_shift = 0
         self.requests: list[tuple[str, str | None]] = []
+        self.n_connections = 0
+        self.closes_after_each = False
         self.lock = threading.Lock()
+
+    def add(self, files: dict[str, bytes]) -> None:
+        self.files |= files
+        self.sums += "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
 
     def content(self, path: str) -> bytes | None:
         if path == CHECKSUMS_NAME:
@@ -44,6 +51,12 @@ class Site:
 
 class Handler(BaseHTTPRequestHandler):
     site: Site
+    protocol_version = "HTTP/1.1"  # keeps connections open
+
+    def setup(self) -> None:
+        super().setup()
+        with self.site.lock:
+            self.site.n_connections += 1
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -74,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: self.site.cut_after.get(path, len(body))])
+        # A server may hang up on a client that it had promised to keep.
+        self.close_connection = self.site.closes_after_each or path in self.site.cut_after
 
     def first_byte(self) -> int:
         asked = self.headers.get("Range")
@@ -111,6 +126,41 @@ def test_every_file_arrives_and_a_second_run_fetches_none(site: Site, url: str, 
     assert_complete(site, tmp_path / "db")
     site.requests.clear()
     assert download("mitdb", tmp_path / "db", base_url=url + "/").n_present == 5
+    assert [path for path, _ in site.requests] == [CHECKSUMS_NAME]
+
+
+def test_each_worker_keeps_its_connection(site: Site, url: str, tmp_path: Path) -> None:
+    site.add({f"records100/1{number:04d}.dat": bytes([number]) * 300 for number in range(100)})
+    download("ptbxl", tmp_path, base_url=url, workers=3)
+    assert_complete(site, tmp_path)
+    assert len(site.requests) == 106
+    assert site.n_connections <= 3
+
+
+def test_a_server_that_hangs_up_after_each_file_costs_connections_and_no_file(
+    site: Site, url: str, tmp_path: Path
+) -> None:
+    site.add({f"records100/1{number:04d}.dat": bytes([number]) * 300 for number in range(30)})
+    site.closes_after_each = True
+    download("ptbxl", tmp_path, base_url=url, workers=3)
+    assert_complete(site, tmp_path)
+
+
+@pytest.mark.parametrize(("rate_hz", "n_files"), [(100, 5), (500, 4), (None, 6)])
+def test_one_rate_is_fetched_with_what_belongs_to_none(
+    site: Site, url: str, tmp_path: Path, rate_hz: int | None, n_files: int
+) -> None:
+    site.add({"records500/00001.dat": b"500"})
+    download("ptbxl", tmp_path, base_url=url, rate_hz=rate_hz)
+    left_out = {100: "records500/", 500: "records100/", None: "nothing"}[rate_hz]
+    site.files = {path: data for path, data in site.files.items() if not path.startswith(left_out)}
+    assert len(site.files) == n_files
+    assert_complete(site, tmp_path)
+
+
+def test_a_rate_that_is_not_there_is_refused(site: Site, url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no recordings of this sampling rate.*rate_hz.*expected 100.*found 250"):
+        download("ptbxl", tmp_path, base_url=url, rate_hz=250)
     assert [path for path, _ in site.requests] == [CHECKSUMS_NAME]
 
 

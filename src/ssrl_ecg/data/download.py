@@ -1,8 +1,9 @@
 """Fetch open ECG databases from PhysioNet: in parallel, resumed where a connection was cut, and verified byte for byte.
 
 PhysioNet lays a database out as plain files under ``https://physionet.org/files/<slug>/<version>/`` with a
-``SHA256SUMS.txt`` that lists them all. Each file grows as ``NAME.part`` and gets its name once its checksum is right,
-so a file with its final name is complete, and running again goes on where the last run stopped.
+``SHA256SUMS.txt`` that lists them all. PTB-XL has 43,000 small ones, so connections are kept and used again: a new one
+takes several round trips, longer than such a file itself. Each file grows as ``NAME.part`` and gets its name once its
+checksum is right, so a file with its final name is complete, and running again goes on where the last run stopped.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import errno
 import hashlib
 import http.client
 import re
-import urllib.error
 import urllib.parse
-import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from threading import Event
 
+import requests
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
+from urllib3.exceptions import HTTPError as TransferError
+from urllib3.exceptions import ProtocolError
 
 from ssrl_ecg.errors import InputError
 
@@ -42,6 +46,7 @@ TIMEOUT_S = 60.0
 
 _CHUNK_BYTES = 1 << 16
 _CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]?(.+)")
+_RATE_FOLDER = re.compile(r"records(\d+)/")
 _LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _FAILURES_SHOWN = 3
 _RETRIED_STATUS = (
@@ -71,6 +76,7 @@ def download(
     target: str | Path,
     *,
     base_url: str | None = None,
+    rate_hz: int | None = None,
     workers: int = 8,
     progress: bool = False,
 ) -> DownloadResult:
@@ -83,13 +89,15 @@ def download(
         name: one of ``DATABASES``.
         target: the folder, made if missing.
         base_url: a mirror of the database's own folder; PhysioNet when None.
+        rate_hz: fetch only the recordings of this sampling rate, where a database keeps each recording at several
+            (PTB-XL: 100 and 500); None fetches all.
         workers: connections at once.
         progress: whether to show a bar.
 
     Raises:
-        InputError: an unknown name, an unusable list of checksums, a folder that cannot be written, or files that
-            could not be
-            fetched: how many, and the first of them with the reason. The others are kept.
+        InputError: an unknown name, a rate the database does not have, an unusable list of checksums, a folder that
+            cannot be written, or files that could not be fetched: how many, and the first of them with the reason. The
+            others are kept.
     """
     if name not in DATABASES:
         raise InputError("unknown database", field="name", expected=", ".join(DATABASES), found=name)
@@ -98,9 +106,12 @@ def download(
         raise InputError("a database is fetched over http or https", field="base_url", found=url)
     if workers < 1:
         raise InputError("at least one connection is needed", field="workers", found=workers)
-    mirror = _Mirror(url.rstrip("/") + "/", Path(target))
-    checksums = mirror.read_checksums()
-    outcomes = _fetch_all(mirror, checksums, workers, progress)
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=workers))
+        mirror = _Mirror(url.rstrip("/") + "/", Path(target), session)
+        checksums = _at_rate(mirror.read_checksums(), rate_hz)
+        outcomes = _fetch_all(mirror, checksums, workers, progress)
     failures = {path: outcome for path, outcome in outcomes.items() if outcome not in ("fetched", "present")}
     if failures:
         first = "; ".join(f"{path}: {failures[path]}" for path in sorted(failures)[:_FAILURES_SHOWN])
@@ -151,6 +162,17 @@ def _parse_checksums(text: str, target: Path) -> dict[str, str]:
     return checksums
 
 
+def _at_rate(checksums: dict[str, str], rate_hz: int | None) -> dict[str, str]:
+    """Leave out the recordings of other rates; what belongs to no rate stays."""
+    if rate_hz is None:
+        return checksums
+    rates_hz = {path: int(match[1]) for path in checksums if (match := _RATE_FOLDER.match(path))}
+    if rate_hz not in rates_hz.values():
+        known = ", ".join(map(str, sorted({*rates_hz.values()}))) or "a database with folders of several rates"
+        raise InputError("no recordings of this sampling rate", field="rate_hz", expected=known, found=rate_hz)
+    return {path: digest for path, digest in checksums.items() if rates_hz.get(path, rate_hz) == rate_hz}
+
+
 def _stays_inside(path: str, target: Path) -> bool:
     parts = PurePosixPath(path).parts
     is_plain = bool(parts) and not path.startswith("/") and ".." not in parts and not re.search(r"[\\:\x00-\x1f]", path)
@@ -167,6 +189,7 @@ class _Mirror:
 
     url: str
     target: Path
+    session: requests.Session
     stop: Event = field(default_factory=Event)
 
     def read_checksums(self) -> dict[str, str]:
@@ -211,7 +234,7 @@ class _Mirror:
                 reason = "its checksum differs"
             except _RefusedError as error:
                 return str(error)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, TransferError) as error:
                 if isinstance(error, OSError) and error.errno in _LOCAL_ERRORS:
                     raise
                 reason = _reason(error)
@@ -223,45 +246,48 @@ class _Mirror:
     def _transfer(self, path: str, part: Path) -> None:
         """Bring ``part`` to its end; what arrived before an exception stays for the next attempt."""
         offset = _size(part)
-        try:
-            response = self._open(path, offset)
-        except urllib.error.HTTPError as error:
-            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and offset:
+        with self._open(path, offset) as response:
+            if response.status_code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and offset:
                 return  # nothing is left to send: complete, or too long, which the checksum tells
-            raise
-        with response:
-            resumed = response.status == http.client.PARTIAL_CONTENT
+            _check_status(response)
+            resumed = response.status_code == http.client.PARTIAL_CONTENT
             if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
                 part.unlink()
                 raise ConnectionError("the server sent another range than asked for")
             n_received = 0
             with part.open("ab" if resumed else "wb") as file:
-                while chunk := response.read(_CHUNK_BYTES):
+                for chunk in _chunks(response):
                     file.write(chunk)
                     n_received += len(chunk)
                     if self.stop.is_set():
                         raise ConnectionError("stopped")
-            _check_length(response, n_received)
+            announced = response.headers.get("Content-Length")
+            if announced is not None and n_received < int(announced):
+                raise ConnectionError(f"connection cut after {n_received} of {announced} bytes")
 
-    def _open(self, path: str, offset: int) -> http.client.HTTPResponse:
+    def _open(self, path: str, offset: int) -> requests.Response:
         """Ask for a file from byte ``offset`` on; a server that ignores ranges answers 200 and sends all of it."""
-        headers = {"User-Agent": "ssrl-ecg"} | ({"Range": f"bytes={offset}-"} if offset else {})
-        request = urllib.request.Request(self.url + urllib.parse.quote(path), headers=headers)
-        try:
-            response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if 400 <= error.code < 500 and error.code not in _RETRIED_STATUS:
-                raise _RefusedError(f"{error.code} {error.reason}") from error
-            raise
-        return response
+        headers = {"User-Agent": "ssrl-ecg", "Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        return self.session.get(self.url + urllib.parse.quote(path), headers=headers, stream=True, timeout=TIMEOUT_S)
 
 
-def _check_length(response: http.client.HTTPResponse, n_received: int) -> None:
-    """Raise if the connection ended early: ``read(n)`` alone does not tell that from the end of the file."""
-    announced = response.headers.get("Content-Length")
-    if announced is not None and n_received < int(announced):
-        raise ConnectionError(f"connection cut after {n_received} of {announced} bytes")
+def _check_status(response: requests.Response) -> None:
+    status = f"{response.status_code} {response.reason}"
+    if response.status_code >= 500 or response.status_code in _RETRIED_STATUS:
+        raise ConnectionError(status)
+    if response.status_code >= 400:
+        raise _RefusedError(status)
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body as it is sent; where a connection is cut before its announced end, end there."""
+    try:
+        while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
+            yield chunk
+    except ProtocolError:
+        return
 
 
 def _has_digest(path: Path, digest: str) -> bool:
@@ -275,11 +301,11 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"{error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
-        return _reason(error.reason)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+def _reason(error: BaseException) -> str:
+    """Say what the operating system said, however many layers have wrapped it since."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
     return str(error) or type(error).__name__
