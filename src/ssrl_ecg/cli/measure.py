@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import tyro
 
@@ -13,6 +13,7 @@ from ssrl_ecg.cli.data_options import DataOptions
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.data.recording import FileReader, RecordingFiles
+from ssrl_ecg.data.source import Record
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.measurement_files import beside, check_target, write_measurements
 from ssrl_ecg.evaluation.measurement_sheet import measurement_picture, measurement_text
@@ -90,7 +91,7 @@ def _measure_many(options: MeasureOptions, out: Path) -> int:
 
 def _measure_one(options: MeasureOptions) -> int:
     recordings = _recordings(options)
-    (record,) = recordings.records().itertuples(index=False)
+    record = cast(Record, next(recordings.records().itertuples(index=False)))
     recording = recordings.read(record)
     delineation = delineate(recording.signal_mv, recording.sampling_rate_hz)
     measured = measure(recording.signal_mv, recording.sampling_rate_hz, delineation)

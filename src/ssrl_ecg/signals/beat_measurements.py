@@ -85,11 +85,12 @@ def _t_measurements(beat: RepresentativeBeat) -> PerLead:
 def _p_measurements(beat: RepresentativeBeat) -> PerLead:
     p_mv = _wave(beat, P_ONSET, P_OFFSET)
     p_mv = p_mv - np.linspace(p_mv[:, 0], p_mv[:, -1], p_mv.shape[1], axis=1)
-    terminal_mv = np.minimum(p_mv[:, p_mv.shape[1] // 2 :], 0)
+    terminal_mv = p_mv[:, p_mv.shape[1] // 2 :]
+    negative_ms = (terminal_mv < 0).sum(axis=1) * (1000 / beat.rate_hz)
     return {
         "p_mv": _larger(p_mv.max(axis=1), p_mv.min(axis=1)),
         "p_area_mv_ms": _area(p_mv, beat.rate_hz),
-        "p_terminal_mv_ms": -_area(terminal_mv, beat.rate_hz),
+        "p_terminal_mv_ms": negative_ms * np.maximum(-terminal_mv.min(axis=1), 0),
     }
 
 

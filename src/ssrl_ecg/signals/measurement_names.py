@@ -157,7 +157,7 @@ PER_LEAD: dict[str, Measurement] = {
     "p_mv": Measurement("mV", "P amplitude, signed, from the line between P onset and offset", CSE, _P, _ALL),
     "p_terminal_mv_ms": Measurement(
         "mV ms",
-        "P terminal force: negative area of the second half of the P wave, as a positive number",
+        "P terminal force: depth times duration of what is negative in the second half of the P wave",
         "Morris et al., Circulation 1964",
         _P,
         _at("V1", "V2"),

@@ -16,7 +16,7 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.beat_measurements import lead_measurements, vector_measurements, voltage_measurements
 from ssrl_ecg.signals.delineation import Delineation, delineate
 from ssrl_ecg.signals.leads import LEADS
-from ssrl_ecg.signals.measurement_names import MEASUREMENTS, PER_LEAD, Measurement
+from ssrl_ecg.signals.measurement_names import MEASUREMENTS, PER_LEAD, RECORD, Measurement
 from ssrl_ecg.signals.representative_beat import (
     P_ONSET,
     QRS_OFFSET,
@@ -26,6 +26,8 @@ from ssrl_ecg.signals.representative_beat import (
     representative_beat,
 )
 from ssrl_ecg.signals.rhythm import interval_measurements, rhythm_measurements
+
+__all__ = ["FLAGS", "MEASUREMENTS", "Measured", "Measurement", "measure"]
 
 FLAGS: dict[str, str] = {
     "no_beats": "no QRS complex was found: nothing is measured",
@@ -41,6 +43,7 @@ FLAGS: dict[str, str] = {
 }
 """Quality flags, and what each means."""
 
+_LEAD_NAMES = list(MEASUREMENTS)[len(RECORD) :]
 _SHORT_S = 5.0
 _FEW_BEATS = 3
 _NOISY_MV = 0.1
@@ -94,11 +97,8 @@ def measure(
 def _beat_values(delineation: Delineation, beat: RepresentativeBeat) -> dict[str, float]:
     intervals = interval_measurements(delineation, beat)
     leads = lead_measurements(beat)
-    per_lead = {
-        f"{name}_{LEADS[lead]}": value
-        for name, measurement in PER_LEAD.items()
-        for lead, value in zip(measurement.leads, leads[name][list(measurement.leads)].tolist(), strict=True)
-    }
+    chosen = [leads[name][list(measurement.leads)] for name, measurement in PER_LEAD.items()]
+    per_lead = dict(zip(_LEAD_NAMES, np.concatenate(chosen).tolist(), strict=True))
     vectors, voltages = vector_measurements(beat, leads), voltage_measurements(leads, intervals["qrs_ms"])
     noise_mv = beat.noise_mv[delineation.usable]
     noise = {"noise_mv": float(noise_mv.max()) if len(noise_mv) else np.nan}

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ssrl_ecg.signals.delineation import FIDUCIALS, Delineation
-from ssrl_ecg.signals.leads import LEADS
 
 FloatArray = NDArray[np.float64]
 
@@ -89,10 +88,10 @@ def representative_beat(
     whole = (r_s + start_s >= 0) & (r_s + stop_s <= delineation.duration_s - 1 / rate_hz)
     used = whole if whole.any() else np.ones_like(whole)
     onset_s = delineation.overall_s[normal, QRS_ONSET]
-    onset_s = np.where(np.isnan(onset_s), r_s + fiducials_s[QRS_ONSET], onset_s)
+    onset = np.where(np.isnan(onset_s), r_s + fiducials_s[QRS_ONSET], onset_s) * rate_hz
     first = np.rint((r_s[used] + start_s) * rate_hz).astype(np.int64)
-    samples = first[:, None] + np.arange(math.ceil((stop_s - start_s) * rate_hz) + 1)
-    beats_mv = _above_level(fine_mv, rate_hz, samples, onset_s)
+    beats_mv = _cut(fine_mv, first, math.ceil((stop_s - start_s) * rate_hz) + 1)
+    beats_mv -= _level(fine_mv, rate_hz, onset, np.flatnonzero(used), first, beats_mv.shape[2])
     median_mv = _median(beats_mv)
     noise_mv = _noise(beats_mv, median_mv)
     median_mv[~delineation.usable] = np.nan
@@ -127,14 +126,8 @@ def _fine(
 def _typical_fiducials(overall_s: FloatArray) -> FloatArray:
     """Return the median of each fiducial relative to R, NaN where fewer than half of the beats have it."""
     relative_s = overall_s - overall_s[:, R_PEAK, None]
-    known = np.isfinite(relative_s)
-    ordered = np.sort(relative_s, axis=0)  # NaN last
-    count = known.sum(axis=0)
-    columns = np.arange(relative_s.shape[1])
-    middle = (
-        ordered[np.maximum(count - 1, 0) // 2, columns] + ordered[np.minimum(count // 2, len(ordered) - 1), columns]
-    ) / 2
-    return np.where(2 * count >= len(relative_s), middle, np.nan)
+    is_typical = 2 * np.isfinite(relative_s).sum(axis=0) >= len(relative_s)
+    return np.where(is_typical, median_of_known(relative_s), np.nan)
 
 
 def _extent(fiducials_s: FloatArray) -> tuple[float, float]:
@@ -145,47 +138,68 @@ def _extent(fiducials_s: FloatArray) -> tuple[float, float]:
     return float(start_s), float(stop_s)
 
 
-def _above_level(
-    fine_mv: NDArray[np.float32], rate_hz: float, samples: NDArray[np.int64], onset_s: FloatArray
+def _cut(fine_mv: NDArray[np.float32], first: NDArray[np.int64], n_samples: int) -> NDArray[np.float32]:
+    """Return (beat, 12, n_samples) from each first sample on, NaN beyond the recording."""
+    before, after = max(0, -first.min()), max(0, first.max() + n_samples - fine_mv.shape[1])
+    if before or after:
+        fine_mv = np.pad(fine_mv, ((0, 0), (before, after)), constant_values=np.nan)
+    return np.stack([fine_mv[:, start : start + n_samples] for start in (first + before).tolist()])
+
+
+def _level(
+    fine_mv: NDArray[np.float32],
+    rate_hz: float,
+    onset: FloatArray,
+    used: NDArray[np.int64],
+    first: NDArray[np.int64],
+    n_samples: int,
 ) -> NDArray[np.float32]:
-    """Cut beats (12, beat, time) out and take off the line from each normal beat's level to the next one's."""
-    last = fine_mv.shape[1] - 1
-    onset = onset_s * rate_hz
+    """Return the baseline (beat, 12, n_samples) of the used beats: lines between the levels before QRS complexes.
+
+    Args:
+        fine_mv: (12, time).
+        rate_hz: its rate.
+        onset: (n,) QRS onsets of all normal beats, in samples.
+        used: (beat,) which of them are cut out.
+        first: (beat,) first sample of each cut.
+        n_samples: length of the cuts.
+    """
     offsets = np.arange(math.floor(_LEVEL_S[0] * rate_hz), math.ceil(_LEVEL_S[1] * rate_hz) + 1)
-    at = np.clip(np.rint(onset).astype(np.int64)[:, None] + offsets, 0, last)
+    at = np.clip(np.rint(onset).astype(np.int64)[:, None] + offsets, 0, fine_mv.shape[1] - 1)
     level = fine_mv[:, at].mean(axis=2)
     middle = onset + offsets.mean()
-    cut = fine_mv[:, np.clip(samples, 0, last)]
-    outside = (samples < 0) | (samples > last)
-    if outside.any():
-        cut[:, outside] = np.nan
-    if len(middle) == 1:
-        cut -= level[:, :, None]
-        return cut
-    before = np.clip(np.searchsorted(middle, samples) - 1, 0, len(middle) - 2)
-    weight = np.clip((samples - middle[before]) / (middle[before + 1] - middle[before]), 0, 1).astype(np.float32)
-    cut -= level[:, before] + weight * np.diff(level, axis=1)[:, before]
-    return cut
+    slope = np.pad(np.diff(level, axis=1) / np.diff(middle), ((0, 0), (1, 1)))
+    since = first[:, None] + np.arange(n_samples) - middle[used, None]
+    ramps = np.stack([np.minimum(since, 0), np.maximum(since, 0)], axis=1).astype(np.float32)
+    slopes = np.stack([slope[:, used], slope[:, used + 1]], axis=2).astype(np.float32)
+    return np.asarray(slopes.transpose(1, 0, 2) @ ramps + level.T[used][:, :, None])
+
+
+def median_of_known(values: FloatArray) -> FloatArray:
+    """Return the median over the first axis without NaN, NaN where there is nothing else.
+
+    Like ``np.nanmedian``, which takes ten times as long for the few beats of a recording.
+    """
+    ordered = np.sort(values, axis=0)  # NaN last
+    n_known = np.isfinite(values).sum(axis=0)
+    low, high = np.maximum(n_known - 1, 0) // 2, np.minimum(n_known // 2, len(values) - 1)
+    pair = np.take_along_axis(ordered, np.stack([low, high]), axis=0)
+    return np.asarray(pair.mean(axis=0))
 
 
 def _median(beats_mv: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the median over beats of (12, beat, time); sorting is several times faster than ``np.median`` here."""
-    median: NDArray[np.float32]
-    if np.isfinite(beats_mv).all():
-        n_beats = beats_mv.shape[1]
-        ordered = np.sort(beats_mv, axis=1)
-        median = (ordered[:, (n_beats - 1) // 2] + ordered[:, n_beats // 2]) / 2
-    else:  # beats that reach beyond the recording: NaN only where all of them do
-        known = np.isfinite(beats_mv).any(axis=1)
-        median = np.nanmedian(np.where(known[:, None], beats_mv, 0), axis=1)
-        median[~known] = np.nan
+    """Return the median over beats of (beat, 12, time); NaN where all beats reach beyond the recording."""
+    if not np.isfinite(beats_mv[:, 0]).all():
+        return median_of_known(beats_mv.astype(np.float64)).astype(np.float32)
+    n_beats = len(beats_mv)
+    ordered = np.sort(beats_mv, axis=0)
+    median: NDArray[np.float32] = (ordered[(n_beats - 1) // 2] + ordered[n_beats // 2]) / 2
     return median
 
 
 def _noise(beats_mv: NDArray[np.float32], median_mv: NDArray[np.float32]) -> FloatArray:
     """Return each lead's SD of the beats about their median: the median over the beat's course, NaN for one beat."""
-    if beats_mv.shape[1] == 1:
-        return np.full(len(beats_mv), np.nan)
-    every = slice(None, None, _NOISE_STRIDE)
-    variance = np.square(beats_mv[:, :, every] - median_mv[:, None, every]).mean(axis=1)
-    return np.sqrt(np.nanmedian(variance, axis=1)).astype(np.float64)
+    if len(beats_mv) == 1:
+        return np.full(len(median_mv), np.nan)
+    variance = np.square(beats_mv[..., ::_NOISE_STRIDE] - median_mv[:, ::_NOISE_STRIDE]).mean(axis=0)
+    return np.sqrt(median_of_known(variance.T.astype(np.float64)))

@@ -14,9 +14,19 @@ from ssrl_ecg.signals.representative_beat import (
     T_OFFSET,
     T_PEAK,
     RepresentativeBeat,
+    median_of_known,
 )
 
 FloatArray = NDArray[np.float64]
+
+_INTERVALS = {
+    "p_ms": (P_ONSET, P_OFFSET),
+    "pr_ms": (P_ONSET, QRS_ONSET),
+    "qrs_ms": (QRS_ONSET, QRS_OFFSET),
+    "qt_ms": (QRS_ONSET, T_OFFSET),
+    "jt_ms": (QRS_OFFSET, T_OFFSET),
+    "t_peak_end_ms": (T_PEAK, T_OFFSET),
+}
 
 
 def rhythm_measurements(delineation: Delineation) -> dict[str, float]:
@@ -47,29 +57,18 @@ def rhythm_measurements(delineation: Delineation) -> dict[str, float]:
 
 def interval_measurements(delineation: Delineation, beat: RepresentativeBeat) -> dict[str, float]:
     """Return P, PR, QRS, QT and related intervals in ms, medians over the beats of the representative beat."""
-    overall_s = delineation.overall_s[beat.beats]
-    fiducials_s = beat.fiducials_s
-
-    def interval_ms(first: int, last: int) -> float:
-        if np.isnan(fiducials_s[[first, last]]).any():
-            return np.nan
-        each_s = overall_s[:, last] - overall_s[:, first]
-        known_s = each_s[np.isfinite(each_s)]
-        return 1000 * float(np.median(known_s) if len(known_s) else fiducials_s[last] - fiducials_s[first])
-
-    pr_ms = 1000 * (overall_s[:, QRS_ONSET] - overall_s[:, P_ONSET])
+    overall_ms = 1000 * delineation.overall_s[beat.beats]
+    first, last = np.array(list(_INTERVALS.values())).T
+    medians_ms = median_of_known(overall_ms[:, last] - overall_ms[:, first])
+    is_typical = np.isfinite(beat.fiducials_s[first] + beat.fiducials_s[last])
+    intervals = dict(zip(_INTERVALS, np.where(is_typical, medians_ms, np.nan).tolist(), strict=True))
+    pr_ms = overall_ms[:, QRS_ONSET] - overall_ms[:, P_ONSET]
     pr_ms = pr_ms[np.isfinite(pr_ms)]
     rr_s = np.diff(delineation.r_peaks_s)
-    qt_ms = interval_ms(QRS_ONSET, T_OFFSET)
     return {
-        "p_ms": interval_ms(P_ONSET, P_OFFSET),
-        "pr_ms": interval_ms(P_ONSET, QRS_ONSET),
+        **intervals,
         "pr_sd_ms": float(pr_ms.std(ddof=1)) if len(pr_ms) > 1 else np.nan,
-        "qrs_ms": interval_ms(QRS_ONSET, QRS_OFFSET),
-        "qt_ms": qt_ms,
-        **corrected_qt_ms(qt_ms, float(rr_s.mean()) if len(rr_s) else np.nan),
-        "jt_ms": interval_ms(QRS_OFFSET, T_OFFSET),
-        "t_peak_end_ms": interval_ms(T_PEAK, T_OFFSET),
+        **corrected_qt_ms(intervals["qt_ms"], float(rr_s.mean()) if len(rr_s) else np.nan),
     }
 
 
