@@ -48,6 +48,14 @@ def test_shapes_at_several_lengths(encoder, length):
     assert encoder(signal).shape == (3, encoder.feature_dim)
 
 
+def test_layers_end_in_the_feature_vector(encoder):
+    signal = torch.randn(3, 12, 250)
+    layers = encoder.layer_features(signal)
+    assert layers.shape == (3, sum(encoder.layer_dims))
+    assert torch.equal(layers[:, -encoder.feature_dim :], encoder(signal))
+    assert len(encoder.layer_dims) > 1
+
+
 def test_input_is_untouched_and_eval_is_deterministic(encoder):
     signal = torch.randn(3, 12, 128)
     before = signal.clone()

@@ -21,11 +21,11 @@ class SmoothEncoder(Encoder):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)
-        self.feature_dim = config.width
+        self.layer_dims = (config.width,)
         self.convolution = nn.Conv1d(config.n_leads, config.width, 3, padding=1)
 
-    def _convolve(self, signal: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.convolution(signal))
+    def _layers(self, signal: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.tanh(self.convolution(signal))]
 
 
 class Step(nn.Module):

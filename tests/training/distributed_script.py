@@ -29,11 +29,11 @@ class SmoothEncoder(Encoder):
 
     def __init__(self, config):
         super().__init__(config)
-        self.feature_dim = config.width
+        self.layer_dims = (config.width,)
         self.convolution = torch.nn.Conv1d(config.n_leads, config.width, 9, padding=4)
 
-    def _convolve(self, signal):
-        return torch.tanh(self.convolution(signal))
+    def _layers(self, signal):
+        return [torch.tanh(self.convolution(signal))]
 
 
 class Recording(SimCLR):

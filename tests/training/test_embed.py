@@ -40,6 +40,21 @@ def test_the_batch_size_does_not_matter(small_encoder, preprocessing, store):
     np.testing.assert_allclose(one, many, atol=1e-6)
 
 
+def test_layers_are_averages_over_windows_too(small_encoder, preprocessing, store):
+    rows = np.array([7, 3])
+    found = embed(small_encoder, preprocessing, store, rows, overlap=0.0, readout="layers")
+    small_encoder.eval()
+    by_hand = []
+    for row in rows:
+        signal = preprocessing.normalise(preprocessing.filter(torch.from_numpy(store.read_mv([row]))))
+        windows = [signal[..., start : start + preprocessing.window_samples] for start in (0, 100, 156)]
+        with torch.no_grad():
+            stages = [small_encoder.stages[:depth] for depth in (6, 12, 18)]
+            each = [torch.cat([stage(window).mean(-1) for stage in stages], dim=1) for window in windows]
+        by_hand.append(torch.cat(each).mean(dim=0).numpy())
+    np.testing.assert_allclose(found, by_hand, atol=1e-5)
+
+
 def test_no_rows_give_no_features(small_encoder, preprocessing, store):
     assert embed(small_encoder, preprocessing, store, np.array([], dtype=int)).shape == (0, 8)
 

@@ -14,6 +14,10 @@ class CNNConfig(EncoderConfig):
     """Settings of ``ECGEncoder1DCNN``; the published width is 64 (stages of 64, 128 and 256 channels)."""
 
 
+_MODULES_PER_STAGE = 6
+"""Two convolutions, each followed by batch norm and ReLU."""
+
+
 def _convolution(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     convolution = nn.Conv1d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
     return [convolution, nn.BatchNorm1d(out_channels), nn.ReLU(inplace=True)]
@@ -32,7 +36,7 @@ class ECGEncoder1DCNN(Encoder):
     def __init__(self, config: CNNConfig) -> None:
         super().__init__(config)
         width = config.width
-        self.feature_dim = 4 * width
+        self.layer_dims = (width, 2 * width, 4 * width)
         self.stages = nn.Sequential(
             *_convolution(config.n_leads, width, 11, stride=2),
             *_convolution(width, width, 7),
@@ -42,6 +46,10 @@ class ECGEncoder1DCNN(Encoder):
             *_convolution(4 * width, 4 * width, 3),
         )
 
-    def _convolve(self, signal: Tensor) -> Tensor:
-        features: Tensor = self.stages(signal)
-        return features
+    def _layers(self, signal: Tensor) -> list[Tensor]:
+        layers = []
+        for number, module in enumerate(self.stages, start=1):
+            signal = module(signal)
+            if number % _MODULES_PER_STAGE == 0:
+                layers.append(signal)
+        return layers

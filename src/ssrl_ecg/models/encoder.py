@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ssrl_ecg.errors import InputError
@@ -30,27 +31,32 @@ class EncoderConfig(ModuleConfig):
 class Encoder(nn.Module, ABC):
     """Turns normalised ECGs (batch, lead, time) into features.
 
-    A subclass names its ``Config``, the shortest input it accepts in ``minimum_samples``, sets ``feature_dim`` and
-    implements ``_convolve``. Initial weights are drawn from torch's global generator, as everywhere in torch: seed it
+    A subclass names its ``Config``, the shortest input it accepts in ``minimum_samples``, sets ``layer_dims`` and
+    implements ``_layers``. Initial weights are drawn from torch's global generator, as everywhere in torch: seed it
     (``torch.manual_seed``) before building.
 
     Attributes:
         config: the settings the encoder was built from; ``type(encoder)(encoder.config)`` has the same architecture.
-        feature_dim: channels of the feature map, and length of the feature vector.
+        layer_dims: channels after each stage, from the first to the feature map.
     """
 
     Config: ClassVar[type[EncoderConfig]]
     minimum_samples: ClassVar[int]
     config: EncoderConfig
-    feature_dim: int
+    layer_dims: tuple[int, ...]
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
 
+    @property
+    def feature_dim(self) -> int:
+        """Channels of the feature map, and length of the feature vector."""
+        return self.layer_dims[-1]
+
     @abstractmethod
-    def _convolve(self, signal: Tensor) -> Tensor:
-        """Compute the feature map of a signal whose shape has been checked."""
+    def _layers(self, signal: Tensor) -> list[Tensor]:
+        """Compute what each stage makes of a signal whose shape has been checked; the last is the feature map."""
 
     def feature_map(self, signal: Tensor) -> Tensor:
         """Compute features along time.
@@ -65,11 +71,26 @@ class Encoder(nn.Module, ABC):
             InputError: the signal has another number of axes or leads, or is too short.
         """
         self._check(signal)
-        return self._convolve(signal)
+        return self._layers(signal)[-1]
 
     def forward(self, signal: Tensor) -> Tensor:
         """Average the feature map over time: (batch, lead, time) -> (batch, feature_dim)."""
         return self.feature_map(signal).mean(dim=-1)
+
+    def layer_features(self, signal: Tensor) -> Tensor:
+        """Average what every stage computes over time, and join the averages: a readout that early layers take part in.
+
+        Args:
+            signal: normalised ECG (batch, lead, time), at least ``minimum_samples`` long.
+
+        Returns:
+            (batch, sum of ``layer_dims``).
+
+        Raises:
+            InputError: as ``feature_map``.
+        """
+        self._check(signal)
+        return torch.cat([layer.mean(dim=-1) for layer in self._layers(signal)], dim=1)
 
     def _check(self, signal: Tensor) -> None:
         n_leads, minimum = self.config.n_leads, self.minimum_samples

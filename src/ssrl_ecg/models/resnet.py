@@ -53,7 +53,7 @@ class ResNet1D(Encoder):
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)
         width = config.width
-        self.feature_dim = 8 * width
+        self.layer_dims = (width, width, 2 * width, 4 * width, 8 * width)
         self.stem = nn.Sequential(
             nn.Conv1d(config.n_leads, width, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm1d(width),
@@ -70,9 +70,11 @@ class ResNet1D(Encoder):
             if isinstance(module, nn.Conv1d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def _convolve(self, signal: Tensor) -> Tensor:
-        features: Tensor = self.stages(self.stem(signal))
-        return features
+    def _layers(self, signal: Tensor) -> list[Tensor]:
+        layers = [self.stem(signal)]
+        for stage in self.stages:
+            layers.append(stage(layers[-1]))
+        return layers
 
 
 def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.windows import over_windows
+
+Readout = Literal["last", "layers"]
+"""Which features of an encoder are read: its feature vector, or the averages over time of all its stages."""
 
 
 def module_hash(module: nn.Module) -> str:
@@ -47,6 +51,7 @@ def record_outputs(
     *,
     batch_size: int = 64,
     overlap: float = 0.5,
+    function: Callable[[Tensor], Tensor] | None = None,
 ) -> np.ndarray:
     """Apply a module in eval mode to whole records and average its outputs over each record's windows.
 
@@ -58,6 +63,7 @@ def record_outputs(
         rows: (n,) rows of the store, possibly none.
         batch_size: records at a time.
         overlap: share of a window that its neighbour covers too.
+        function: a method of the module that is called in its place, with the same form.
 
     Returns:
         float32 (n, n_outputs), in the order of ``rows``.
@@ -68,7 +74,7 @@ def record_outputs(
         for start in range(0, len(rows), batch_size):
             part = slice(start, start + batch_size)
             signal_mv = torch.from_numpy(store.read_mv(rows[part])).to(device)
-            outputs[part] = over_windows(module, signal_mv, preprocessing, overlap).float().cpu().numpy()
+            outputs[part] = over_windows(function or module, signal_mv, preprocessing, overlap).float().cpu().numpy()
     return outputs
 
 
@@ -80,6 +86,7 @@ def embed(
     *,
     batch_size: int = 64,
     overlap: float = 0.5,
+    readout: Readout = "last",
 ) -> np.ndarray:
     """Encode records in eval mode, averaging the feature vectors of each record's windows.
 
@@ -90,16 +97,21 @@ def embed(
         rows: (n,) rows of the store.
         batch_size: records at a time.
         overlap: share of a window that its neighbour covers too.
+        readout: "last" for the encoder's feature vector, "layers" for the averages of all its stages.
 
     Returns:
-        float32 (n, feature_dim), in the order of ``rows``.
+        float32 (n, feature_dim), or (n, sum of ``layer_dims``), in the order of ``rows``.
 
     Raises:
         AssertionError: the encoder changed a parameter or buffer of its own.
     """
     before = module_hash(encoder)
+    function, n_outputs = {
+        "last": (encoder.__call__, encoder.feature_dim),
+        "layers": (encoder.layer_features, sum(encoder.layer_dims)),
+    }[readout]
     features = record_outputs(
-        encoder, encoder.feature_dim, preprocessing, store, rows, batch_size=batch_size, overlap=overlap
+        encoder, n_outputs, preprocessing, store, rows, batch_size=batch_size, overlap=overlap, function=function
     )
     if module_hash(encoder) != before:
         raise AssertionError("a frozen encoder changed while it was embedding")
