@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.signals.pacing import spike_samples, without_spikes
 
 INTERNAL_RATE_HZ = 250.0
 """Rate of everything that detection looks at; recordings at 100 Hz fill a fifth of its band, at 500 Hz half of it."""
@@ -39,6 +40,7 @@ class Conditioned:
         n_samples: the length of what ``band`` returns.
         usable: (lead,) leads that are neither flat, mostly missing nor saturated.
         reasons: (lead,) why a lead is not usable, empty for usable ones.
+        spikes_s: (spike,) instants of pacemaker spikes, which the spectrum no longer holds.
     """
 
     spectrum: NDArray[np.complexfloating]
@@ -48,6 +50,7 @@ class Conditioned:
     n_samples: int
     usable: NDArray[np.bool_]
     reasons: tuple[str, ...]
+    spikes_s: NDArray[np.float64]
 
     def band(self, low_hz: float, high_hz: float) -> NDArray[np.float32]:
         """Return the leads (lead, n_samples) in mV between two frequencies, zero phase.
@@ -64,7 +67,7 @@ class Conditioned:
 
 
 def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Conditioned:
-    """Bridge gaps, find unusable leads, and transform.
+    """Bridge gaps, find unusable leads, take out pacemaker spikes, and transform.
 
     Args:
         signal_mv: (lead, time) in mV; NaN and infinite samples count as missing.
@@ -85,6 +88,9 @@ def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Condi
         if not reasons[lead]:
             signal[lead] = np.interp(np.arange(signal.shape[1]), known, signal[lead, known])
     signal[[bool(reason) for reason in reasons]] = 0
+    spikes = spike_samples(signal, sampling_rate_hz)
+    if len(spikes):
+        signal = without_spikes(signal, spikes, sampling_rate_hz)
     continued = _continued(signal, sampling_rate_hz)
     n_periodic = 2 * round(continued.shape[-1] * INTERNAL_RATE_HZ / sampling_rate_hz / 2)
     rate_hz = sampling_rate_hz * n_periodic / continued.shape[-1]
@@ -96,6 +102,7 @@ def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Condi
         n_samples=math.floor((signal.shape[-1] - 1) * rate_hz / sampling_rate_hz + 1e-6) + 1,
         usable=np.array([not reason for reason in reasons]),
         reasons=reasons,
+        spikes_s=spikes / sampling_rate_hz,
     )
 
 

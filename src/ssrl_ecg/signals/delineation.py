@@ -20,6 +20,7 @@ FIDUCIALS = ("p_onset", "p_peak", "p_offset", "qrs_onset", "r_peak", "qrs_offset
 """The nine instants of a beat, in the order of the last axis of ``Delineation.leads_s`` and ``overall_s``."""
 
 _BAND_HZ = (0.5, 40.0)
+_SPIKE_TO_QRS_OFFSET_S = 0.25
 _PREMATURE = 0.85
 """A beat is early if the interval before it is shorter than this part of the median interval."""
 
@@ -92,7 +93,7 @@ def delineate(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Delin
         leads_s=leads_s,
         overall_s=_over_all_leads(leads_s, r / conditioned.rate_hz),
         usable=conditioned.usable,
-        paced=np.zeros(len(r), dtype=bool),
+        paced=_follows_spike(leads_s[:, :, FIDUCIALS.index("qrs_offset")], conditioned.spikes_s),
         ectopic=ectopic,
         problems=tuple(problems),
     )
@@ -115,6 +116,13 @@ def _waves(conditioned: Conditioned, r: NDArray[np.int64]) -> tuple[NDArray[np.f
     )
     ectopic = early & (beats.shape != 0)
     return np.concatenate([p.positions, qrs, t], axis=2), ectopic, [p.problem] if p.problem else []
+
+
+def _follows_spike(qrs_offset_s: NDArray[np.float64], spikes_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (beat,) whether a pacemaker spike lies inside a QRS complex or shortly before it."""
+    since_s = _quantile(qrs_offset_s, 0.5)[:, None] - spikes_s
+    paced: NDArray[np.bool_] = ((since_s > 0) & (since_s < _SPIKE_TO_QRS_OFFSET_S)).any(axis=1)
+    return paced
 
 
 def _quantile(values: NDArray[np.float64], q: float) -> NDArray[np.float64]:

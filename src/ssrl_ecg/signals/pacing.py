@@ -9,8 +9,10 @@ LOWEST_RATE_HZ = 240.0
 """Below this rate a spike of a millisecond or two cannot be told from a steep R wave, and none is looked for."""
 
 _NARROW_S, _WIDE_S = 0.004, 0.016
-_SMALLEST_SUM_MV = 0.5
-_WIDE_TO_NARROW = 1.6
+_SMALLEST_SUM_MV = 1.0
+_TIMES_USUAL = 5.0
+"""A spike is so many times higher than all but 2 % of the samples: muscle noise is full of low spikes."""
+_WIDE_TO_NARROW = 2.2
 _BEFORE_S, _AFTER_S = 0.008, 0.016
 
 
@@ -28,14 +30,19 @@ def spike_samples(signal_mv: NDArray[np.float32], sampling_rate_hz: float) -> ND
         (spike,) ascending samples; empty below ``LOWEST_RATE_HZ``.
     """
     narrow, wide = round(_NARROW_S * sampling_rate_hz), round(_WIDE_S * sampling_rate_hz)
-    if sampling_rate_hz < LOWEST_RATE_HZ or signal_mv.shape[-1] <= 2 * wide:
+    n_time = signal_mv.shape[-1]
+    if sampling_rate_hz < LOWEST_RATE_HZ or n_time <= 2 * wide:
         return np.empty(0, dtype=np.int64)
-    near, far = _height(signal_mv, narrow, wide), _height(signal_mv, wide, wide)
-    tall = np.flatnonzero((near > _SMALLEST_SUM_MV) & (far < _WIDE_TO_NARROW * near))
-    if not len(tall):
-        return tall
-    groups = np.split(tall, np.flatnonzero(np.diff(tall) > wide) + 1)
-    return wide + np.array([group[near[group].argmax()] for group in groups])
+    change = signal_mv[:, narrow:] - signal_mv[:, :-narrow]
+    near = _height(change[:, :-narrow], -change[:, narrow:])
+    usual = np.partition(near, round(0.98 * (len(near) - 1)))[round(0.98 * (len(near) - 1))]
+    tall = narrow + np.flatnonzero(near > max(_SMALLEST_SUM_MV, _TIMES_USUAL * usual))
+    tall = tall[(tall >= wide) & (tall < n_time - wide)]
+    centre = signal_mv[:, tall]
+    far = _height(centre - signal_mv[:, tall - wide], centre - signal_mv[:, tall + wide])
+    tall = tall[far < _WIDE_TO_NARROW * near[tall - narrow]]
+    groups = np.split(tall, np.flatnonzero(np.diff(tall) > wide) + 1) if len(tall) else []
+    return np.array([group[near[group - narrow].argmax()] for group in groups], dtype=np.int64)
 
 
 def without_spikes(
@@ -51,12 +58,8 @@ def without_spikes(
     return cleaned
 
 
-def _height(signal_mv: NDArray[np.float32], distance: int, margin: int) -> NDArray[np.float32]:
-    """Return (time - 2 * margin,): the leads' heights above or below both neighbours at a distance, summed."""
-    last = signal_mv.shape[-1] - margin
-    centre = signal_mv[:, margin:last]
-    rise = centre - signal_mv[:, margin - distance : last - distance]
-    fall = centre - signal_mv[:, margin + distance : last + distance]
-    above = np.maximum(np.minimum(rise, fall), np.minimum(-rise, -fall))
-    height: NDArray[np.float32] = np.maximum(above, 0).sum(axis=0)
+def _height(rise: NDArray[np.float32], fall: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (time,), summed over leads, how far samples lie above, or below, both of two others."""
+    same_side = np.sign(rise) == np.sign(fall)
+    height: NDArray[np.float32] = (same_side * np.minimum(np.abs(rise), np.abs(fall))).sum(axis=0)
     return height

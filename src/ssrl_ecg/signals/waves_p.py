@@ -11,17 +11,18 @@ from ssrl_ecg.signals.beats import best_shift, unit_vectors
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes, smooth
 
 _SMOOTHING_SD_S = 0.008
-_SEARCH_S = 0.26
+_SEARCH_S = 0.32
 _BEFORE_QRS_S = 0.012
 _LARGEST_SHIFT_S = 0.048
-_AGREEMENT = 0.25
-_BEAT_AGREEMENT = 0.35
+_AGREEMENT = 0.2
+"""Least mean correlation of two beats' slopes before QRS."""
+_BEAT_AGREEMENT = 0.45
 _HALF_WAVE_S = 0.08
-_TOGETHER_LEVEL, _LEAD_LEVEL = 0.25, 0.25
-_LEAD_REACH_S = 0.02
-_LEAD_WEIGHT = 0.4
-_SMALLEST_MV = 0.012
-_ONSET_BIAS_S, _OFFSET_BIAS_S = 0.0, 0.0
+_ONSET_LEVEL, _OFFSET_LEVEL, _LEAD_LEVEL = 0.35, 0.50, 0.25
+_LEAD_REACH_S = 0.03
+_LEAD_WEIGHT = 0.6
+_SMALLEST_MV = 0.002
+_ONSET_BIAS_S, _OFFSET_BIAS_S = 0.002, -0.011
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def find_p(
 ) -> PWaves:
     """Find the P wave before every QRS complex.
 
-    The segments before the QRS onsets are compared with each other. In sinus rhythm they agree; the fibrillating atria's
-    waves do not, and their mean is not searched for a P wave. A beat has a P wave if it agrees with the others' mean.
+    The segments before the QRS onsets are compared with each other. In sinus rhythm they agree; the fibrillating atria
+    do not, and their mean is not searched for a P wave. A beat has a P wave if it agrees with the others' mean.
 
     Args:
         leads: (lead, time) in mV; zeros for unusable leads.
@@ -68,6 +69,8 @@ def find_p(
     slope = slopes(windows)
     units = unit_vectors(slope[:, :, largest:-largest])
     good = inside & (free > 0.5 * room)
+    n_good = max(np.count_nonzero(good), 2)
+    together = ((units[good].sum(axis=0) ** 2).sum() - n_good) / (n_good * (n_good - 1))
     pattern, shift, agreement = units, np.zeros(len(stop), dtype=np.int64), np.zeros(len(stop))
     for _ in range(2):
         total = units[good].sum(axis=0)
@@ -75,17 +78,7 @@ def find_p(
         pattern = others / np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-9)
         shift, agreement = best_shift(slope, pattern, largest)
         units = _moved(slope, shift, largest)
-    global DEBUG
-    u0 = unit_vectors(slope[:, :, largest:-largest])[good]
-    n0 = len(u0)
-    DEBUG = (
-        float(((u0.sum(0) ** 2).sum() - n0) / max(n0 * (n0 - 1), 1)),
-        float(np.median(agreement[good])),
-        float(np.std(shift[good])),
-        n0,
-        room,
-    )
-    if np.median(agreement[good]) < _AGREEMENT:
+    if together < _AGREEMENT:
         return PWaves(absent, "no P waves: what precedes the QRS complexes differs from beat to beat")
     has_p = inside & (agreement > _BEAT_AGREEMENT)
     if not has_p.any():
@@ -116,8 +109,8 @@ def _p_wave(average: NDArray[np.float32], rate_hz: float) -> NDArray[np.float64]
     earliest = max(peak - half, 0)
     up = np.array([earliest + int(together[earliest : peak + 1].argmax())])
     down = np.array([peak + int(together[peak : peak + half].argmax())])
-    onset = rises_above(together[None], up, _TOGETHER_LEVEL * together[up])[0]
-    offset = falls_below(together[None], down, _TOGETHER_LEVEL * together[down])[0]
+    onset = rises_above(together[None], up, _ONSET_LEVEL * together[up])[0]
+    offset = falls_below(together[None], down, _OFFSET_LEVEL * together[down])[0]
     begin, end = max(int(onset), 0), min(int(np.ceil(offset)), n - 1)
     chord = np.linspace(0, 1, end - begin + 1, dtype=np.float32) * (average[:, [end]] - average[:, [begin]])
     above_chord = average[:, begin : end + 1] - average[:, [begin]] - chord

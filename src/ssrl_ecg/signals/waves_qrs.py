@@ -14,10 +14,12 @@ _ONSET_LEVEL, _OFFSET_LEVEL = 0.05, 0.07
 _NOISE_FACTOR = 1.5
 _STAY_S = 0.008
 _LONGEST_BEFORE_S, _LONGEST_AFTER_S = 0.13, 0.18
+_SMALLEST_R = 0.1
+"""A positive deflection is an R wave from this part of the negative one's depth on; below, the complex is a QS."""
 _LEAD_LEVEL = 0.10
 _LEAD_REACH_S = 0.040
 _LEAD_WEIGHT = 0.4
-_ONSET_BIAS_S, _OFFSET_BIAS_S = 0.0, 0.0
+_ONSET_BIAS_S, _OFFSET_BIAS_S = -0.006, 0.002
 
 
 def find_qrs(beats: Beats) -> NDArray[np.float64]:
@@ -30,7 +32,7 @@ def find_qrs(beats: Beats) -> NDArray[np.float64]:
         beats: from ``gather_beats``.
 
     Returns:
-        (lead, shape, 3) onset, R peak (largest deflection) and offset in samples from the R peak of the beat.
+        (lead, shape, 3) onset, R peak (the largest positive deflection; of a QS complex the negative one) and offset in samples from the R peak of the beat.
     """
     steep = np.abs(slopes(beats.averages))
     together = np.sqrt((steep**2).sum(axis=0))
@@ -56,8 +58,9 @@ def _in_leads(
 ) -> NDArray[np.float64]:
     """Let each lead move the common onset and offset towards where its own slope begins and ends."""
     first, last = int(onset), min(int(np.ceil(offset)), average.shape[-1] - 1)
-    deflection = np.abs(average[:, first : last + 1] - average[:, [first]])
-    peak = first + deflection.argmax(axis=1)
+    deflection = average[:, first : last + 1] - average[:, [first]]
+    is_r = deflection.max(axis=1) > -_SMALLEST_R * deflection.min(axis=1)
+    peak = first + np.where(is_r, deflection.argmax(axis=1), deflection.argmin(axis=1))
     reach = round(_LEAD_REACH_S * rate_hz)
     level = _LEAD_LEVEL * steep[:, first : last + 1].max(axis=1)
     begins = first + _first_above(steep[:, first : first + reach], level)

@@ -11,16 +11,17 @@ from ssrl_ecg.signals.beats import Beats, best_shift, unit_vectors
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes, smooth
 
 _SMOOTHING_SD_S = 0.010
-_AFTER_QRS_S = 0.045
-_LONGEST_QT_S = 0.50
+_AFTER_QRS_S = 0.055
+_LONGEST_QT_S = 0.47
 """Longest time from R peak to the end of T at 60 beats/min; scales with the square root of RR (Bazett)."""
 _SHORTEST_ST_T_S = 0.10
 _HALF_WAVE_S = 0.22
-_TOGETHER_LEVEL, _LEAD_LEVEL, _ONSET_LEVEL = 0.25, 0.27, 0.35
-_LEAD_REACH_S = 0.09
-_SMALLEST_MV = 0.02
+_ONSET_LEVEL, _OFFSET_LEVEL = 0.50, 0.25
+_LEAD_ONSET_LEVEL, _LEAD_OFFSET_LEVEL = 0.35, 0.27
+_LEAD_ONSET_REACH_S, _LEAD_OFFSET_REACH_S = 0.01, 0.03
+_SMALLEST_MV = 0.004
 _LARGEST_SHIFT_S = 0.048
-_ONSET_BIAS_S, _OFFSET_BIAS_S = 0.0, 0.0
+_ONSET_BIAS_S, _OFFSET_BIAS_S = -0.015, -0.001
 
 
 def find_t(beats: Beats, qrs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -60,12 +61,12 @@ def _t_wave(leads: NDArray[np.float32], first: int, last: int, reference: int, r
     slope = slopes(leads)
     together = np.sqrt((slope**2).sum(axis=0))
     size = np.sqrt(((leads - leads[:, [reference]]) ** 2).sum(axis=0))
-    half, reach = round(_HALF_WAVE_S * rate_hz), round(_LEAD_REACH_S * rate_hz)
+    half = round(_HALF_WAVE_S * rate_hz)
     peak = first + int(size[first:last].argmax())
     steepest_down = np.array([peak + int(together[peak : peak + half].argmax())])
     earliest = max(first - 5, peak - half)
     steepest_up = np.array([earliest + int(together[earliest : peak + 1].argmax())])
-    offset = falls_below(together[None], steepest_down, _TOGETHER_LEVEL * together[steepest_down])[0]
+    offset = falls_below(together[None], steepest_down, _OFFSET_LEVEL * together[steepest_down])[0]
     onset = max(rises_above(together[None], steepest_up, _ONSET_LEVEL * together[steepest_up])[0], first - 10)
     begin, end = int(onset), min(int(offset) + 2, leads.shape[-1] - 1)
     chord = np.linspace(0, 1, end - begin + 1, dtype=np.float32) * (leads[:, [end]] - leads[:, [begin]])
@@ -76,10 +77,10 @@ def _t_wave(leads: NDArray[np.float32], first: int, last: int, reference: int, r
     peaks += begin
     time = np.arange(leads.shape[-1])
     down = -np.sign(height)[:, None] * slope
-    after = np.where((time >= peaks[:, None]) & (time <= offset + reach), down, 0)
-    before = np.where((time <= peaks[:, None]) & (time >= onset - reach), -down, 0)
-    offsets = falls_below(after, after.argmax(axis=1), _LEAD_LEVEL * after.max(axis=1))
-    onsets = rises_above(before, before.argmax(axis=1), _ONSET_LEVEL * before.max(axis=1))
+    after = np.where((time >= peaks[:, None]) & (time <= offset + _LEAD_OFFSET_REACH_S * rate_hz), down, 0)
+    before = np.where((time <= peaks[:, None]) & (time >= onset - _LEAD_ONSET_REACH_S * rate_hz), -down, 0)
+    offsets = falls_below(after, after.argmax(axis=1), _LEAD_OFFSET_LEVEL * after.max(axis=1))
+    onsets = rises_above(before, before.argmax(axis=1), _LEAD_ONSET_LEVEL * before.max(axis=1))
     wave = np.stack([onsets + _ONSET_BIAS_S * rate_hz, peaks, offsets + _OFFSET_BIAS_S * rate_hz], axis=1)
     wave[np.abs(height) < _SMALLEST_MV] = np.nan
     return wave
