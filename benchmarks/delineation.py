@@ -187,8 +187,12 @@ def whole_heart(leads: Sequence[LeadAnnotation]) -> tuple[LeadAnnotation, dict[s
 
 
 def _merge(marks_s: Times) -> list[float]:
-    onsets, peaks, offsets = (column[np.isfinite(column)] for column in marks_s.T)
-    return [float(np.sort(onsets)[1]), float(np.median(peaks)), float(np.sort(offsets)[-2])]
+    onsets, peaks, offsets = (np.sort(column[np.isfinite(column)]) for column in marks_s.T)
+    return [
+        float(onsets[1]) if len(onsets) > 1 else float("nan"),
+        float(np.median(peaks)) if len(peaks) else float("nan"),
+        float(offsets[-2]) if len(offsets) > 1 else float("nan"),
+    ]
 
 
 def over_all_leads(records: Sequence[Marked]) -> dict[str, Any]:
@@ -198,9 +202,9 @@ def over_all_leads(records: Sequence[Marked]) -> dict[str, Any]:
         annotated, doubtful_s = whole_heart(record.leads)
         predicted_s = delineate(record.signal_mv, record.rate_hz).overall_s.copy()
         for number, wave in enumerate(WAVES):
-            peak_s = predicted_s[:, 3 * number + 1, None]
+            own_s = predicted_s[:, 3 * number : 3 * number + 3]
             low_s, high_s = doubtful_s[wave].T
-            predicted_s[((peak_s >= low_s) & (peak_s <= high_s)).any(axis=1), 3 * number : 3 * number + 3] = np.nan
+            own_s[((own_s[:, 1, None] >= low_s) & (own_s[:, 1, None] <= high_s)).any(axis=1)] = np.nan
         scores[int(record.record_id)] = score(annotated, predicted_s)
     return {
         "all": summary(scores.values()),
