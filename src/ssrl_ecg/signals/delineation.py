@@ -21,6 +21,7 @@ FIDUCIALS = ("p_onset", "p_peak", "p_offset", "qrs_onset", "r_peak", "qrs_offset
 
 _BAND_HZ = (0.5, 40.0)
 _SPIKE_TO_QRS_OFFSET_S = 0.25
+_SHORTEST_WAVE_S = 0.02
 _PREMATURE = 0.85
 """A beat is early if the interval before it is shorter than this part of the median interval."""
 
@@ -84,9 +85,10 @@ def delineate(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Delin
     else:
         problems.append("no QRS complex was found")
     duration_s = signal_mv.shape[-1] / sampling_rate_hz
-    leads_s = positions / conditioned.rate_hz
+    leads_s = _in_order(positions / conditioned.rate_hz)
     leads_s[(leads_s < 0) | (leads_s > duration_s)] = np.nan
     leads_s[~conditioned.usable] = np.nan
+    leads_s[_inside_gap(leads_s, ~np.isfinite(signal_mv), sampling_rate_hz)] = np.nan
     return Delineation(
         sampling_rate_hz=sampling_rate_hz,
         duration_s=duration_s,
@@ -109,17 +111,43 @@ def _waves(conditioned: Conditioned, r: NDArray[np.int64]) -> tuple[NDArray[np.f
     t = find_t(beats, shapes) + at
     usable = conditioned.usable
     p = find_p(leads, np.median(qrs[usable, :, 0], axis=0), _quantile(t[usable, :, 2], 0.5), conditioned.rate_hz)
-    early = (
-        np.diff(beats.r, prepend=beats.r[0] - 10**6) < _PREMATURE * np.median(np.diff(beats.r))
-        if len(r) > 2
-        else np.zeros(len(r), dtype=bool)
-    )
-    ectopic = early & (beats.shape != 0)
-    return np.concatenate([p.positions, qrs, t], axis=2), ectopic, [p.problem] if p.problem else []
+    problems = [p.problem] if p.problem else []
+    if len(r) > 3 and beats.shape.max() >= len(r) / 2:
+        problems.append("QRS complexes differ from beat to beat: noise, or no ECG")
+    positions = np.concatenate([p.positions, qrs, t], axis=2)
+    return positions, _is_early(beats.r) & (beats.shape != 0), problems
+
+
+def _is_early(r: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (beat,) which beats follow the one before sooner than usual; never the first, which follows none."""
+    rr = np.diff(r)
+    early = rr < _PREMATURE * np.median(rr) if len(rr) else np.zeros(0, dtype=bool)
+    return np.append(False, early)
+
+
+def _in_order(leads_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (12, beat, 9) with P before QRS before T, and peaks inside their waves; NaN for a wave left without room."""
+    p, qrs, t = (leads_s[..., k : k + 3].copy() for k in (0, 3, 6))
+    qrs[..., 0], qrs[..., 2] = np.fmin(qrs[..., 0], qrs[..., 1]), np.fmax(qrs[..., 2], qrs[..., 1])
+    p = np.minimum(p, qrs[..., :1])
+    t = np.maximum(t, qrs[..., 2:])
+    for wave in (p, t):
+        wave[..., 1] = np.clip(wave[..., 1], wave[..., 0], wave[..., 2])
+        wave[~(wave[..., 2] - wave[..., 0] > _SHORTEST_WAVE_S)] = np.nan
+    return np.concatenate([p, qrs, t], axis=-1)
+
+
+def _inside_gap(leads_s: NDArray[np.float64], missing: NDArray[np.bool_], sampling_rate_hz: float) -> NDArray[np.bool_]:
+    """Return (12, beat, 9) which instants lie where the lead's samples are missing."""
+    sample = np.rint(np.nan_to_num(leads_s) * sampling_rate_hz).astype(np.int64)
+    lead = np.arange(len(leads_s))[:, None, None]
+    return missing[lead, np.minimum(sample, missing.shape[-1] - 1)]
 
 
 def _follows_spike(qrs_offset_s: NDArray[np.float64], spikes_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return (beat,) whether a pacemaker spike lies inside a QRS complex or shortly before it."""
+    if len(spikes_s) < 2:  # a single one is an artefact
+        return np.zeros(qrs_offset_s.shape[1], dtype=bool)
     since_s = _quantile(qrs_offset_s, 0.5)[:, None] - spikes_s
     paced: NDArray[np.bool_] = ((since_s > 0) & (since_s < _SPIKE_TO_QRS_OFFSET_S)).any(axis=1)
     return paced

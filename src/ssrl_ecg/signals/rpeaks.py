@@ -32,6 +32,8 @@ _ENDS_S = 0.04
 """A peak so close to an end of the recording is the flank of a complex outside it, or of nothing."""
 _PEAK_BAND_HZ = (1.0, 40.0)
 _PEAK_REACH_S = 0.06
+_SMALLEST_QRS_MV = 0.05
+"""What deflects all leads together (root of the sum of squares) by less is no QRS complex."""
 
 
 def find_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> NDArray[np.float64]:
@@ -128,4 +130,4 @@ def _at_largest_deflection(at: NDArray[np.int64], conditioned: Conditioned) -> N
     reach = round(_PEAK_REACH_S * conditioned.rate_hz)
     window = np.clip(at[:, None] + np.arange(-reach, reach + 1), 0, len(size) - 1)
     moved: NDArray[np.int64] = np.unique(window[np.arange(len(at)), size[window].argmax(axis=1)])
-    return moved
+    return moved[size[moved] > _SMALLEST_QRS_MV**2]

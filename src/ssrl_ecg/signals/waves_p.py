@@ -56,16 +56,18 @@ def find_p(
     absent = np.full((len(leads), len(qrs_onset), 3), np.nan)
     stop = np.rint(qrs_onset).astype(np.int64) - round(_BEFORE_QRS_S * rate_hz)
     inside = (stop - n_search >= 0) & (stop < leads.shape[-1])
-    free = stop - np.append(-np.inf, np.where(np.isnan(t_end[:-1]), -np.inf, t_end[:-1]))
+    free = np.full(len(stop), n_search)
+    known = np.flatnonzero(np.isfinite(t_end[:-1]))
+    free[known + 1] = np.clip(stop[known + 1] - np.ceil(t_end[known]), 0, n_search)
     if inside.sum() < 2:
         return PWaves(absent, "too few beats to tell P waves from noise")
-    room = min(n_search, round(float(np.quantile(free[inside], 0.5))))
+    room = int(np.median(free[inside]))
     if room < 2 * _LEAD_REACH_S * rate_hz + _HALF_WAVE_S * rate_hz:
         return PWaves(absent, "P waves lie within T waves")
     index = np.clip(
         stop[:, None] + np.arange(-room - largest, largest), np.maximum(stop - free, 0)[:, None], stop[:, None]
     )
-    windows = smooth(leads[:, np.minimum(index.astype(np.int64), leads.shape[-1] - 1)], _SMOOTHING_SD_S, rate_hz)
+    windows = smooth(leads[:, np.clip(index, 0, leads.shape[-1] - 1)], _SMOOTHING_SD_S, rate_hz)
     slope = slopes(windows)
     units = unit_vectors(slope[:, :, largest:-largest])
     good = inside & (free > 0.5 * room)

@@ -32,7 +32,8 @@ def find_qrs(beats: Beats) -> NDArray[np.float64]:
         beats: from ``gather_beats``.
 
     Returns:
-        (lead, shape, 3) onset, R peak (the largest positive deflection; of a QS complex the negative one) and offset in samples from the R peak of the beat.
+        (lead, shape, 3) onset, R peak and offset in samples from the beat's own R peak. A lead's R peak is its largest
+        positive deflection, and the negative one of a QS complex.
     """
     steep = np.abs(slopes(beats.averages))
     together = np.sqrt((steep**2).sum(axis=0))
