@@ -7,10 +7,23 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_discards = ContextVar("discards", default=False)
+
+
+@contextmanager
+def discarding() -> Iterator[None]:
+    """Let no file be written or removed here: for a process that computes along with another one, which does both."""
+    before = _discards.set(True)
+    try:
+        yield
+    finally:
+        _discards.reset(before)
 
 
 @contextmanager
@@ -18,7 +31,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder and rename it to ``target`` if the block succeeds.
 
     The folder is made if it is missing. If the block raises, the temporary file is removed and an existing target is
-    left as it was. A process killed inside the block leaves the temporary file behind, never a target cut short.
+    left as it was. A process killed inside the block leaves the temporary file behind, never a target cut short. While
+    ``discarding``, the target is left as it was in any case.
 
     Raises:
         OSError: the file system refused; the target is as it was.
@@ -31,16 +45,23 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("r+b") as written:
             os.fsync(written.fileno())
-        temporary.replace(target)
+        if not _discards.get():
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove(target: Path) -> None:
+    """Remove a file if it is there, unless ``discarding``."""
+    if not _discards.get():
+        target.unlink(missing_ok=True)
 
 
 def remove_unfinished(target: str | Path) -> None:
     """Remove what processes killed while writing ``target`` left behind; only while no other process is writing it."""
     target = Path(target)
     for leftover in target.parent.glob(f".{target.name}.*.part"):
-        leftover.unlink(missing_ok=True)
+        remove(leftover)
 
 
 def jsonable(value: Any) -> Any:

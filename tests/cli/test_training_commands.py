@@ -12,6 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from ssrl_ecg import RecordStore, load_classifier, load_encoder
 from ssrl_ecg.methods.simclr import SimCLR
+from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.classify import predict_logits
 
 SMALL = ("--encoder", "cnn", "--encoder-width", 4)
@@ -95,6 +96,36 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(monkeypatch, ssrl_ec
     whole, resumed = (load_encoder(path).encoder.state_dict() for path in (encoder_path, out))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert [row["loss"] for row in _history(out)] == [row["loss"] for row in _history(encoder_path)]
+
+
+def test_an_interrupted_classifier_goes_on_to_the_same_bits(monkeypatch, ssrl_ecg, data_flags, encoder_path, tmp_path):
+    words = ("finetune", *data_flags, "--steps", 6, "--evaluate-every", 2, "--checkpoint", encoder_path)
+    whole, out = tmp_path / "whole.safetensors", tmp_path / "resumed.safetensors"
+    assert ssrl_ecg(*words, "--out", whole).code == 0
+    n_forwards = 0
+    original = Classifier.forward
+
+    def interrupted_in_the_third_epoch(self, signal):
+        nonlocal n_forwards
+        n_forwards += self.training
+        if n_forwards == 6:
+            raise KeyboardInterrupt
+        return original(self, signal)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "forward", interrupted_in_the_third_epoch)
+        outcome = ssrl_ecg(*words, "--out", out)
+    assert outcome.code == 130
+    assert outcome.error.endswith(
+        "resumed.safetensors was not written; the same command goes on after the last whole epoch"
+    )
+    assert not out.exists()
+    n_forwards = -1000
+    assert ssrl_ecg(*words, "--out", out).code == 0
+    one, other = (load_classifier(path).classifier.state_dict() for path in (whole, out))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert _history(out) == _history(whole)
+    assert not list(tmp_path.glob("*.run/*.ckpt"))
 
 
 def test_ctrl_c_in_a_classifier_leaves_nothing(monkeypatch, ssrl_ecg, data_flags, encoder_path, tmp_path):

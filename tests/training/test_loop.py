@@ -12,6 +12,7 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.training.loop import (
     BatchOrder,
     Compute,
+    oversampling_weights,
     parameter_groups,
     step_generator,
     stream_seed,
@@ -133,3 +134,14 @@ def test_compute_refuses_what_does_not_exist(field, value):
         Compute(**{field: value})
     assert "\n" not in str(caught.value)
     assert field in str(caught.value)
+
+
+def test_oversampling_weights_are_those_of_a_slow_loop():
+    values = np.random.default_rng(0).integers(0, 2, (30, 4)).astype(np.uint8)
+    values[:5] = 0
+    values[:, 3] = 0
+    found = oversampling_weights(values)
+    n_without = sum(1 for row in values if not any(row))
+    for row, weight in zip(values, found, strict=True):
+        counts = [int(values[:, column].sum()) for column in range(4) if row[column]]
+        assert weight == pytest.approx(1 / min(counts) if counts else 1 / n_without)

@@ -16,8 +16,9 @@ from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_pr
 from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
 from ssrl_ecg.training import pretrain as pretrain_module
 from ssrl_ecg.training.embed import embed, module_hash
+from ssrl_ecg.training.history import HISTORY_NAME
 from ssrl_ecg.training.loop import Compute, stream_seed
-from ssrl_ecg.training.pretrain import HISTORY_NAME, PretrainConfig, pretrain
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 
 CONFIGS = {
     "simclr": SimCLRConfig(hidden_dim=8, projection_dim=4),

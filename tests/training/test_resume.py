@@ -1,4 +1,4 @@
-"""A pretraining that is killed and resumed ends in the same bits as one that is not; children are forked: quicker."""
+"""A training that is killed and resumed ends in the same bits as one that is not; children are forked: quicker."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from ssrl_ecg.augmentations.recipes import full
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.methods import BYOL, BYOLConfig, SimCLR, SimCLRConfig
 from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
+from ssrl_ecg.training import classify as classify_module
 from ssrl_ecg.training import state as state_module
+from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
 from ssrl_ecg.training.embed import module_hash
+from ssrl_ecg.training.history import HISTORY_NAME
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.pretrain import HISTORY_NAME, STATE_NAME, PretrainConfig, pretrain
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
+from ssrl_ecg.training.state import STATE_NAME
 
 METHODS = {
     "simclr": lambda encoder: SimCLR(encoder, SimCLRConfig(hidden_dim=8, projection_dim=4)),
@@ -236,3 +240,97 @@ def test_a_full_disk_keeps_the_state_of_the_epoch_before(train, tmp_path, monkey
         train("simclr", tmp_path, after(second_epoch, fill_the_disk), epochs=3)
     assert torch.load(tmp_path / STATE_NAME, weights_only=True)["epoch"] == 0
     assert list(tmp_path.glob(".*.part")) == []
+
+
+CLASSIFICATIONS = {
+    "cosine": {"oversample": True},
+    "plateau": {"schedule": "plateau", "plateau_patience": 1},
+    "stopped early": {"patience": 5},
+    "head": {"trainable": "head"},
+}
+"""How a classifier is trained, beside what all four have in common."""
+
+
+@pytest.fixture
+def classify(store, preprocessing, make_classifier, monkeypatch):
+    """(name of a classification, folder, tick=never, **config) -> the result; ticks around steps and looks."""
+
+    def run(name, folder, tick=never, *, steps=38, rows=36, width=4, label_set="both", **config):
+        labels = store.labels(label_set)
+
+        def build():
+            classifier = make_classifier(len(labels.classes), width)
+            classifier.register_forward_pre_hook(lambda *_: tick())
+            return classifier
+
+        def looking(*arguments, **options):
+            tick()
+            logits = predict_logits(*arguments, **options)
+            tick()
+            return logits
+
+        with monkeypatch.context() as patch:
+            patch.setattr(classify_module, "predict_logits", looking)
+            return train_classifier(
+                build,
+                store,
+                np.arange(1, rows),
+                labels,
+                preprocessing=preprocessing,
+                recipe=full(),
+                config=ClassifyConfig(
+                    steps=steps,
+                    evaluate_every=3,
+                    batch_size=8,
+                    **{"learning_rate": 0.05} | CLASSIFICATIONS[name] | config,
+                ),
+                validations={"fold": np.arange(36, 50), "other": np.arange(40, 60)},
+                compute=CPU,
+                folder=folder,
+                progress=False,
+            )
+
+    return run
+
+
+def assert_same_classifier(found, expected):
+    assert module_hash(found.classifier) == module_hash(expected.classifier)
+    assert found.history == expected.history
+    for name, best in expected.best.items():
+        assert (found.best[name].auroc, found.best[name].step) == (best.auroc, best.step)
+        assert_same(dict(found.best[name].state), dict(best.state))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLASSIFICATIONS)
+def test_kills_of_a_classifier_leave_no_trace(name, classify, tmp_path):
+    uninterrupted = classify(name, tmp_path / "whole")
+    assert (len(uninterrupted.history) < 13) == (name == "stopped early")
+    folder, random = tmp_path / "killed", np.random.default_rng(0)
+    n_killed = 0
+    for _ in range(6):
+        tick = after(random.integers(4, 26), kill_oneself)
+        code = in_child(lambda tick=tick: classify(name, folder, tick))
+        assert code in (-signal.SIGKILL, 0)
+        n_killed += code != 0
+    assert n_killed > 2
+    assert_same_classifier(classify(name, folder), uninterrupted)
+    assert_same_run(folder, tmp_path / "whole")
+
+
+def test_a_finished_classifier_is_not_trained_again(classify, tmp_path):
+    first = classify("stopped early", tmp_path)
+    steps = []
+    assert_same_classifier(classify("stopped early", tmp_path, lambda: steps.append(1)), first)
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    "other", [{"steps": 20}, {"seed": 1}, {"rows": 30}, {"width": 3}, {"label_set": "rare"}, {"loss": "focal"}]
+)
+def test_a_classifier_of_other_settings_is_refused_not_mixed(other, classify, tmp_path):
+    classify("cosine", tmp_path, steps=6)
+    before = (tmp_path / STATE_NAME).read_bytes()
+    with pytest.raises(InputError, match="other settings"):
+        classify("cosine", tmp_path, **{"steps": 6} | other)
+    assert (tmp_path / STATE_NAME).read_bytes() == before

@@ -9,16 +9,16 @@ from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.classifier_options import ClassifierOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.training_run import training_run
+from ssrl_ecg.files import remove
 from ssrl_ecg.metrics.calibration import probabilities_from_logits
 from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, save_checkpoint
 from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
-from ssrl_ecg.training.history import write_history
-from ssrl_ecg.training.pretrain import HISTORY_NAME
 from ssrl_ecg.training.run import as_config
 from ssrl_ecg.training.selection import validation_auroc
+from ssrl_ecg.training.state import STATE_NAME
 
 
 def train_and_save(
@@ -54,8 +54,8 @@ def train_and_save(
             config=config,
             validations={"validation": records.validation},
             compute=options.compute,
+            folder=folder,
         )
-        write_history(folder / HISTORY_NAME, result.history)
         settings = {
             "training": as_config(config),
             "recipe": recipe.to_dict(),
@@ -64,6 +64,7 @@ def train_and_save(
         }
         provenance = records.describe_weights(command, settings, earlier)
         save_classifier(options, result.classifier, preprocessing, records, provenance)
+        remove(folder / STATE_NAME)
 
 
 def save_classifier(

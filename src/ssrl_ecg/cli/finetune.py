@@ -12,6 +12,7 @@ from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
+from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
@@ -21,8 +22,8 @@ from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 class FinetuneOptions(ClassifierOptions):
     """Train a classifier from a pretrained encoder: encoder and head, or the head alone.
 
-    Steps and thresholds are chosen on the validation folds. Beside the checkpoint OUT lies OUT.run with run.json and
-    history.csv.
+    Steps and thresholds are chosen on the validation folds. Beside the checkpoint OUT lies OUT.run with run.json,
+    history.csv and, while it runs, the state from which the same command goes on after an interruption.
     """
 
     pretrained: PretrainedOptions
@@ -38,9 +39,10 @@ class FinetuneOptions(ClassifierOptions):
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(FinetuneOptions, argv, "ssrl-ecg finetune")
-    pretrained = options.pretrained.load()
-    records = options.records(pretrained.preprocessing.sampling_rate_hz)
-    run_finetuning(options, options.training, pretrained, records, ["ssrl-ecg", "finetune", *argv])
+    with first_process_speaks(options.compute):
+        pretrained = options.pretrained.load()
+        records = options.records(pretrained.preprocessing.sampling_rate_hz)
+        run_finetuning(options, options.training, pretrained, records, ["ssrl-ecg", "finetune", *argv])
     return DONE
 
 

@@ -12,16 +12,19 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.parsing import one_of, parse
+from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.files import remove
 from ssrl_ecg.methods import METHODS, Method
 from ssrl_ecg.models import ModuleConfig
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, save_checkpoint
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.pretrain import STATE_NAME, PretrainConfig, pretrain
+from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 from ssrl_ecg.training.provenance import describe_weights
 from ssrl_ecg.training.run import as_config
+from ssrl_ecg.training.state import STATE_NAME
 
 C = TypeVar("C", bound=ModuleConfig)
 
@@ -59,7 +62,8 @@ def main(argv: list[str]) -> int:
         )
     kind = METHODS[argv[0]]
     options = parse(PretrainOptions[kind.Config], argv[1:], f"ssrl-ecg pretrain {argv[0]}")  # type: ignore[name-defined]
-    run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
+    with first_process_speaks(options.compute):
+        run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
     return DONE
 
 
@@ -98,4 +102,4 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
         }
         provenance = describe_weights(command, settings, store, split.train)
         save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
-        (folder / STATE_NAME).unlink(missing_ok=True)
+        remove(folder / STATE_NAME)

@@ -12,6 +12,7 @@ from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
+from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
@@ -38,7 +39,21 @@ class ProbeOptions(ClassifierOptions):
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(ProbeOptions, argv, "ssrl-ecg probe")
-    command = ["ssrl-ecg", "probe", *argv]
+    with first_process_speaks(options.compute):
+        run_probe(options, ["ssrl-ecg", "probe", *argv])
+    return DONE
+
+
+def run_probe(options: ProbeOptions, command: list[str]) -> None:
+    """Fit the head and write the checkpoint.
+
+    Args:
+        options: what the command was told.
+        command: the words that started the run.
+
+    Raises:
+        InputError: the encoder has seen the records that are to judge it, or anything training refuses.
+    """
     pretrained = options.pretrained.load()
     records = options.records(pretrained.preprocessing.sampling_rate_hz)
     records.refuse_seen(pretrained.provenance)
@@ -54,7 +69,6 @@ def main(argv: list[str]) -> int:
             command=command,
             earlier=pretrained.provenance,
         )
-    return DONE
 
 
 def _fit_regression(

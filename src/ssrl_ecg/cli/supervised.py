@@ -9,6 +9,7 @@ from ssrl_ecg.cli.classifier_training import train_and_save
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.training.classify import ClassifyConfig
 
@@ -17,8 +18,8 @@ from ssrl_ecg.training.classify import ClassifyConfig
 class SupervisedOptions(ClassifierOptions):
     """Train a classifier from scratch.
 
-    Steps and thresholds are chosen on the validation folds. Beside the checkpoint OUT lies OUT.run with run.json and
-    history.csv.
+    Steps and thresholds are chosen on the validation folds. Beside the checkpoint OUT lies OUT.run with run.json,
+    history.csv and, while it runs, the state from which the same command goes on after an interruption.
     """
 
     signal: SignalOptions = field(default_factory=SignalOptions)
@@ -28,8 +29,9 @@ class SupervisedOptions(ClassifierOptions):
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(SupervisedOptions, argv, "ssrl-ecg supervised")
-    records = options.records(options.signal.sampling_rate_hz)
-    run_supervised(options, options.training, records, ["ssrl-ecg", "supervised", *argv])
+    with first_process_speaks(options.compute):
+        records = options.records(options.signal.sampling_rate_hz)
+        run_supervised(options, options.training, records, ["ssrl-ecg", "supervised", *argv])
     return DONE
 
 

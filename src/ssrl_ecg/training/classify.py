@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from ssrl_ecg.augmentations.recipes import Recipe
@@ -24,8 +26,17 @@ from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import module_hash, record_outputs
 from ssrl_ecg.training.history import History
-from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_generator, stream_seed, warmup_cosine
+from ssrl_ecg.training.loop import (
+    BatchOrder,
+    Compute,
+    oversampling_weights,
+    parameter_groups,
+    step_generator,
+    stream_seed,
+    warmup_cosine,
+)
 from ssrl_ecg.training.selection import check_validations, validation_auroc
+from ssrl_ecg.training.state import array_identity, kept_in, run_identity
 from ssrl_ecg.training.trainer import fit
 from ssrl_ecg.training.windows import random_crop
 
@@ -123,22 +134,6 @@ class ClassifyResult:
         return self.classifier.eval()
 
 
-def oversampling_weights(values: np.ndarray) -> Tensor:
-    """Sampling weight of each record: one over the count of its rarest positive class.
-
-    Records without a positive count as a class of their own.
-
-    Args:
-        values: uint8 (record, class).
-
-    Returns:
-        float64 (record,), positive, not normalised.
-    """
-    with_none = np.column_stack([values, values.sum(axis=1) == 0]).astype(float)
-    counts = with_none.sum(axis=0)
-    return torch.from_numpy((with_none / np.maximum(counts, 1)).max(axis=1))
-
-
 def predict_logits(
     classifier: Classifier,
     preprocessing: Preprocessing,
@@ -234,14 +229,23 @@ class _ClassifyModule(L.LightningModule):
         loss = self._loss(torch.from_numpy(logits), torch.from_numpy(self._labels.values[rows]).float())
         return _Look(validation_auroc(self._labels, rows, logits), float(loss))
 
+    def follow(self, validation_loss: float) -> None:
+        """Let the plateau schedule see a look's loss."""
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(validation_loss)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step the cosine schedule; Lightning would step a plateau only after the state of its epoch was saved."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
     def configure_optimizers(self) -> Any:
         config = self._config
         modules = [(self.classifier.encoder, config.encoder_rate_factor), (self.classifier.head, 1.0)]
         optimiser = torch.optim.AdamW(parameter_groups(modules, config.learning_rate, config.weight_decay))
         if config.schedule == "plateau":  # torch halves after one look more than its patience
-            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimiser, factor=0.5, patience=config.plateau_patience - 1
-            )
+            plateau = ReduceLROnPlateau(optimiser, factor=0.5, patience=config.plateau_patience - 1)
             return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_loss"}}
         factor = warmup_cosine(config.steps, round(config.steps * config.warmup_fraction))
         cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
@@ -267,12 +271,26 @@ class _KeepBest(L.Callback):
         looks = {name: self._module.look(rows) for name, rows in self._validations.items()}
         looks = trainer.strategy.broadcast(looks)  # running statistics differ between processes, decisions must not
         self._history.add({f"auroc_{name}": look.auroc for name, look in looks.items()})
-        pl_module.log("validation_loss", float(np.mean([look.loss for look in looks.values()])), batch_size=1)
+        loss = float(np.mean([look.loss for look in looks.values()]))
+        pl_module.log("validation_loss", loss, batch_size=1)
+        self._module.follow(loss)
         gains = [self._keep(trainer, name, look.auroc) for name, look in looks.items()]
         undecided = all(math.isnan(look.auroc) for look in looks.values())
         self._looks_without_gain = 0 if any(gains) or undecided else self._looks_without_gain + 1
         if self._looks_without_gain >= self._patience:
             trainer.should_stop = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop at once if the run that is resumed had already stopped."""
+        trainer.should_stop = self._looks_without_gain >= self._patience
+
+    def state_dict(self) -> dict[str, Any]:
+        best = {name: vars(one) for name, one in self.best.items()}
+        return {"best": best, "looks_without_gain": self._looks_without_gain}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = {name: BestModel(**one) for name, one in state_dict["best"].items()}
+        self._looks_without_gain = state_dict["looks_without_gain"]
 
     def _keep(self, trainer: L.Trainer, name: str, auroc: float) -> bool:
         """Copy the present weights if they are the best for this set; return whether they are better."""
@@ -294,6 +312,7 @@ def train_classifier(
     config: ClassifyConfig,
     validations: Mapping[str, np.ndarray] | None = None,
     compute: Compute | None = None,
+    folder: Path | None = None,
     progress: bool = True,
 ) -> ClassifyResult:
     """Train a classifier on labelled records and keep, for each validation set, the weights that did best on it.
@@ -313,36 +332,58 @@ def train_classifier(
         validations: name -> rows that are looked at every ``evaluate_every`` steps and after the last; without any, the
             last weights are kept.
         compute: precision and devices.
+        folder: where ``history.csv`` and the training state go. If it holds the state of an interrupted run with the
+            same settings, the run goes on from its last look and ends in the same weights as an uninterrupted one (on
+            the CPU, bit for bit).
         progress: show a progress bar.
 
     Raises:
-        InputError: no labelled records, a row without a label, an empty validation set, or a loss that is not finite.
-        KeyboardInterrupt: Ctrl-C.
+        InputError: no labelled records, a row without a label, an empty validation set, a state of other settings, or a
+            loss that is not finite.
+        KeyboardInterrupt: Ctrl-C; the state stays.
         AssertionError: a frozen encoder moved.
     """
     validations = validations or {}
     _check(rows, labels, config, validations)
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     classifier = make_classifier()
-    before = module_hash(classifier.encoder)
+    before, compute = module_hash(classifier.encoder), compute or Compute()
+    settings = (before, preprocessing, recipe.to_dict(), config, compute)
+    history, state = kept_in(folder, _identity(store, rows, labels, validations, classifier, settings))
     module = _ClassifyModule(classifier, store, rows, labels, preprocessing, recipe, config)
-    history = History()
     keeper = _KeepBest(module, validations, history, config.patience)
     fit(
         module,
         history,
         [keeper],
-        compute=compute or Compute(),
-        max_epochs=-1,
+        compute=compute,
+        max_epochs=math.ceil(config.steps / config.evaluate_every),
         max_steps=config.steps,
         clip_norm=config.clip_norm,
         title="training" if progress else None,
+        state=state,
     )
     if config.trainable == "head" and module_hash(classifier.cpu().encoder) != before:
         raise AssertionError("the frozen encoder changed during the training of its head")
     if keeper.best:
         classifier.load_state_dict(next(iter(keeper.best.values())).state)
     return ClassifyResult(classifier.cpu().eval(), keeper.best, history.rows)
+
+
+def _identity(
+    store: RecordStore,
+    rows: np.ndarray,
+    labels: Labels,
+    validations: Mapping[str, np.ndarray],
+    classifier: Classifier,
+    settings: Any,
+) -> str:
+    """Hash what the trained weights depend on; of the head its kind, as a probe's last bits may differ between runs."""
+    seen = np.concatenate([rows, *validations.values()])
+    targets = (labels.name, labels.task, labels.classes, array_identity(labels.values[seen]))
+    parts = {name: array_identity(part) for name, part in validations.items()}
+    network = [(type(part).__name__, part.config) for part in (classifier.encoder, classifier.head)]
+    return run_identity(store.facts.source_fingerprint, array_identity(rows), parts, targets, network, settings)
 
 
 def _check(rows: np.ndarray, labels: Labels, config: ClassifyConfig, validations: Mapping[str, np.ndarray]) -> None:

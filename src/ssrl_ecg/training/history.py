@@ -11,6 +11,8 @@ import lightning as L
 
 from ssrl_ecg.files import atomic_path
 
+HISTORY_NAME = "history.csv"
+
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write rows of numbers as CSV, with a column for every name that any row has."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import Sampler
@@ -94,6 +96,22 @@ class BatchOrder(Sampler[list[int]]):
             yield order[first : first + self.batch_size].tolist()
 
 
+def oversampling_weights(values: np.ndarray) -> torch.Tensor:
+    """Sampling weight of each record: one over the count of its rarest positive class.
+
+    Records without a positive count as a class of their own.
+
+    Args:
+        values: uint8 (record, class).
+
+    Returns:
+        float64 (record,), positive, not normalised.
+    """
+    with_none = np.column_stack([values, values.sum(axis=1) == 0]).astype(float)
+    counts = with_none.sum(axis=0)
+    return torch.from_numpy((with_none / np.maximum(counts, 1)).max(axis=1))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compute:
     """Where and how exactly to compute; everything is handed to Lightning's trainer.
@@ -117,6 +135,12 @@ class Compute:
             if getattr(self, name) not in values:
                 raise InputError(f"unknown {name}", field=name, expected=" | ".join(values), found=getattr(self, name))
         require_whole("devices", self.devices, 1)
+
+
+def process_rank() -> int:
+    """Number of this process among those of its training; 0 where there is one. Lightning, torchrun or Slurm set it."""
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
 def parameter_groups(

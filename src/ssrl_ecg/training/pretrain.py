@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from ssrl_ecg.data.batches import BatchDataset, RecordBatch
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.files import remove_unfinished
 from ssrl_ecg.methods.method import Method, ViewBatch
 from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_probe
 from ssrl_ecg.models.config import require_between, require_whole
@@ -28,11 +26,10 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_generator, stream_seed, warmup_cosine
-from ssrl_ecg.training.state import TrainingState, run_identity
+from ssrl_ecg.training.state import array_identity, kept_in, run_identity
 from ssrl_ecg.training.trainer import fit
 from ssrl_ecg.training.windows import random_crop
 
-STATE_NAME, HISTORY_NAME = "training_state.ckpt", "history.csv"
 _WATCH_RECORDS = 128
 
 
@@ -204,9 +201,8 @@ def pretrain(
         raise InputError("too few records to pretrain on", expected=f"at least {2 * compute.devices}", found=len(rows))
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     method = make_method()
-    history, state = History(), None
-    if folder is not None:
-        history, state = _kept(folder, store, rows, method, preprocessing, recipe.to_dict(), config, compute)
+    identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute)
+    history, state = kept_in(folder, identity)
     fit(
         _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config),
         history,
@@ -220,13 +216,7 @@ def pretrain(
     return PretrainResult(method.encoder.cpu().eval(), history.rows)
 
 
-def _kept(
-    folder: Path, store: RecordStore, rows: np.ndarray, method: Method, *settings: Any
-) -> tuple[History, TrainingState]:
-    """History and training state in a run folder; what a killed process left unfinished there is removed."""
-    of_rows = hashlib.sha256(np.ascontiguousarray(rows, dtype=np.int64).tobytes()).hexdigest()
+def _identity(store: RecordStore, rows: np.ndarray, method: Method, *settings: Any) -> str:
+    """Hash everything that the trained weights depend on."""
     of_method = (type(method).__name__, method.config, type(method.encoder).__name__, method.encoder.config)
-    identity = run_identity(store.facts.source_fingerprint, of_rows, of_method, settings)
-    for name in (HISTORY_NAME, STATE_NAME):
-        remove_unfinished(folder / name)
-    return History(folder / HISTORY_NAME), TrainingState(folder / STATE_NAME, identity)
+    return run_identity(store.facts.source_fingerprint, array_identity(rows), of_method, settings)

@@ -1,4 +1,8 @@
-"""The training state of a run that may be killed: saved after every epoch, whole or not at all, and read as data."""
+"""The training state of a run that may be killed: saved after every epoch, whole or not at all, and read as data.
+
+An epoch is a pass over the records in pretraining, and what lies between two looks at the validation records in the
+training of a classifier.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.files import atomic_path, jsonable
+from ssrl_ecg.files import atomic_path, jsonable, remove_unfinished
+from ssrl_ecg.training.history import HISTORY_NAME, History
 from ssrl_ecg.training.run import as_config
+
+STATE_NAME = "training_state.ckpt"
 
 
 def run_identity(*parts: Any) -> str:
@@ -24,6 +32,25 @@ def run_identity(*parts: Any) -> str:
         parts: dataclasses, dictionaries, strings and numbers.
     """
     return hashlib.sha256(json.dumps(jsonable(as_config(parts)), sort_keys=True).encode()).hexdigest()
+
+
+def array_identity(whole: np.ndarray) -> str:
+    """SHA-256 of whole numbers: rows of a store, or labels."""
+    return hashlib.sha256(np.ascontiguousarray(whole, dtype=np.int64).tobytes()).hexdigest()
+
+
+def kept_in(folder: Path | None, identity: str) -> tuple[History, TrainingState | None]:
+    """History and training state of a run in its folder; what a killed process left unfinished there is removed.
+
+    Args:
+        folder: run folder; None keeps the history in memory and no state.
+        identity: ``run_identity`` of the run.
+    """
+    if folder is None:
+        return History(), None
+    for name in (HISTORY_NAME, STATE_NAME):
+        remove_unfinished(folder / name)
+    return History(folder / HISTORY_NAME), TrainingState(folder / STATE_NAME, identity)
 
 
 class TrainingState(TorchCheckpointIO):

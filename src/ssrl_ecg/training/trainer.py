@@ -30,18 +30,32 @@ class _RefuseDivergence(L.Callback):
             raise InputError(f"{what}; a lower learning rate or precision 32 usually helps", field="loss")
 
 
+class _StopAfter(L.Callback):
+    """Ends the training after a number of steps, also within an epoch; Lightning's own limit miscounts resumed epochs.
+
+    Args:
+        steps: optimiser steps of the whole training.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step >= self.steps:
+            trainer.should_stop = True
+
+
 class _ProgressBar(L.Callback):
     """One bar over all steps of the training, on stderr, with the last epoch's numbers behind it."""
 
-    def __init__(self, title: str, history: History) -> None:
-        self._title, self._history = title, history
+    def __init__(self, title: str, history: History, max_steps: int | None) -> None:
+        self._title, self._history, self._max_steps = title, history, max_steps
         self._bar: tqdm[Any] = tqdm(disable=True)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        total = int(trainer.estimated_stepping_batches)
         self._bar = tqdm(
             desc=self._title,
-            total=total,
+            total=self._max_steps or int(trainer.estimated_stepping_batches),
             initial=trainer.global_step,
             unit="step",
             dynamic_ncols=True,
@@ -49,7 +63,7 @@ class _ProgressBar(L.Callback):
         )
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        if self._max_steps is None:
             self._bar.set_description(f"{self._title}, epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
@@ -88,7 +102,6 @@ def _make_trainer(
     state: TrainingState | None,
     *,
     max_epochs: int,
-    max_steps: int,
     clip_norm: float,
 ) -> L.Trainer:
     """Lightning trainer without logger, bar, summary and checkpoint callback of its own."""
@@ -100,7 +113,6 @@ def _make_trainer(
             strategy=compute.strategy,
             precision="bf16-mixed" if compute.precision == "bf16" else "32-true",
             max_epochs=max_epochs,
-            max_steps=max_steps,
             gradient_clip_val=clip_norm or None,
             callbacks=callbacks,
             logger=False,
@@ -123,7 +135,7 @@ def fit(
     *,
     compute: Compute,
     max_epochs: int,
-    max_steps: int = -1,
+    max_steps: int | None = None,
     clip_norm: float,
     title: str | None,
     state: TrainingState | None = None,
@@ -136,7 +148,7 @@ def fit(
         callbacks: act after every epoch, before the row is closed.
         compute: precision and devices.
         max_epochs: epochs.
-        max_steps: optimiser steps after which training ends, also within an epoch; -1: no such limit.
+        max_steps: optimiser steps after which training ends, also within an epoch; None: no such limit.
         clip_norm: gradient norm above which gradients are scaled down; 0 for never.
         title: what the progress bar is called; None for no bar.
         state: saved after every epoch and, if the file is there, resumed from.
@@ -147,7 +159,9 @@ def fit(
     """
     last: list[L.Callback] = [SaveState(state.path)] if state else []
     if title is not None:
-        last.append(_ProgressBar(title, history))
+        last.append(_ProgressBar(title, history, max_steps))
+    if max_steps is not None:
+        last.append(_StopAfter(max_steps))
     resume_from = state.path if state is not None and state.path.exists() else None
     with _quiet():
         trainer = _make_trainer(
@@ -155,7 +169,6 @@ def fit(
             [_RefuseDivergence(), *callbacks, history, *last],
             state,
             max_epochs=max_epochs,
-            max_steps=max_steps,
             clip_norm=clip_norm,
         )
         try:
