@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pandas as pd
@@ -23,11 +24,8 @@ def check_target(path: Path) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise InputError("unknown kind of table", file=path, expected=" or ".join(SUFFIXES), found=path.suffix)
-    if path.suffix == ".parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ImportError as error:
-            raise InputError("Parquet needs the extra packages of pip install 'ssrl-ecg[parquet]'") from error
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise InputError("Parquet needs the extra packages of pip install 'ssrl-ecg[parquet]'", file=path)
 
 
 def write_measurements(table: MeasurementTable, path: Path) -> None:

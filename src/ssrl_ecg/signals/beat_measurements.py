@@ -62,8 +62,11 @@ def _qrs_measurements(beat: RepresentativeBeat) -> PerLead:
 
 def _st_measurements(beat: RepresentativeBeat) -> PerLead:
     j_s = beat.fiducials_s[QRS_OFFSET]
-    at = [beat.between(j_s + after_s - _HALF_WINDOW_S, j_s + after_s + _HALF_WINDOW_S) for after_s in _ST_S]
-    j_mv, j60_mv, j80_mv = (window.mean(axis=1) for window in at)
+    if np.isnan(j_s):
+        j_mv = j60_mv = j80_mv = np.full(len(LEADS), np.nan)
+    else:
+        at = [beat.between(j_s + after_s - _HALF_WINDOW_S, j_s + after_s + _HALF_WINDOW_S) for after_s in _ST_S]
+        j_mv, j60_mv, j80_mv = (window.mean(axis=1) for window in at)
     return {
         "st_j_mv": j_mv,
         "st_j60_mv": j60_mv,

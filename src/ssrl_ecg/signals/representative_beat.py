@@ -24,7 +24,10 @@ _LEAST_RATE_HZ = 500.0
 """Peaks are read at this rate or the next multiple of the recording's: AHA's minimum for recording (2007)."""
 _LEVEL_S = (-0.024, -0.004)
 """Where the level before the QRS complex is read, relative to its onset: behind the P wave, before the first slope."""
+_USUAL_ONSET_S = -0.045
+"""Onset of the QRS complex relative to R where no beat tells it."""
 _NOISE_STRIDE = 8
+"""Noise is read at every eighth sample, which is enough for an SD."""
 _MARGIN_S = 0.03
 _WITHOUT_P_S, _WITHOUT_T_S = -0.15, 0.45
 P_ONSET, P_PEAK, P_OFFSET, QRS_ONSET, R_PEAK, QRS_OFFSET, T_ONSET, T_PEAK, T_OFFSET = range(len(FIDUCIALS))
@@ -79,7 +82,8 @@ def representative_beat(
     """
     if len(delineation.overall_s) == 0:
         return None
-    fine_mv, rate_hz = _fine(signal_mv, sampling_rate_hz, delineation.usable)
+    usable = delineation.usable & np.isfinite(signal_mv).any(axis=1)
+    fine_mv, rate_hz = _fine(signal_mv, sampling_rate_hz, usable)
     is_normal = ~(delineation.ectopic | delineation.paced)
     normal = np.flatnonzero(is_normal if is_normal.any() else np.ones_like(is_normal))
     fiducials_s = _typical_fiducials(delineation.overall_s[normal])
@@ -88,13 +92,14 @@ def representative_beat(
     whole = (r_s + start_s >= 0) & (r_s + stop_s <= delineation.duration_s - 1 / rate_hz)
     used = whole if whole.any() else np.ones_like(whole)
     onset_s = delineation.overall_s[normal, QRS_ONSET]
-    onset = np.where(np.isnan(onset_s), r_s + fiducials_s[QRS_ONSET], onset_s) * rate_hz
+    usual_s = fiducials_s[QRS_ONSET] if np.isfinite(fiducials_s[QRS_ONSET]) else _USUAL_ONSET_S
+    onset = np.where(np.isnan(onset_s), r_s + usual_s, onset_s) * rate_hz
     first = np.rint((r_s[used] + start_s) * rate_hz).astype(np.int64)
     beats_mv = _cut(fine_mv, first, math.ceil((stop_s - start_s) * rate_hz) + 1)
     beats_mv -= _level(fine_mv, rate_hz, onset, np.flatnonzero(used), first, beats_mv.shape[2])
     median_mv = _median(beats_mv)
     noise_mv = _noise(beats_mv, median_mv)
-    median_mv[~delineation.usable] = np.nan
+    median_mv[~usable] = np.nan
     return RepresentativeBeat(median_mv.astype(np.float64), rate_hz, start_s, fiducials_s, normal[used], noise_mv)
 
 
@@ -109,17 +114,17 @@ def _fine(
     for lead in np.flatnonzero(~np.isfinite(signal).all(axis=1)):
         known = np.isfinite(signal[lead])
         at = np.arange(signal.shape[1])
-        signal[lead] = np.interp(at, at[known], signal[lead, known])
+        signal[lead] = np.interp(at, at[known], signal[lead, known]).astype(np.float32)
     factor = max(1, math.ceil(_LEAST_RATE_HZ / sampling_rate_hz))
     if factor == 1:
         return signal, sampling_rate_hz
     n_samples = signal.shape[1]
-    slope = (signal[:, -1:] - signal[:, :1]) / max(n_samples - 1, 1)
-    line = signal[:, :1] + slope * np.arange(n_samples, dtype=np.float32)
-    fine: NDArray[np.float32] = fft.irfft(fft.rfft(signal - line, axis=1), factor * n_samples, axis=1) * np.float32(
-        factor
-    )
-    fine += signal[:, :1] + slope * (np.arange(factor * n_samples, dtype=np.float32) / np.float32(factor))
+    coarse, finer = (np.arange(k * n_samples, dtype=np.float32) / np.float32(k) for k in (1, factor))
+    start, slope = signal[:, :1], (signal[:, -1:] - signal[:, :1]) / np.float32(max(n_samples - 1, 1))
+    spectrum = fft.rfft(signal - (start + slope * coarse))
+    fine: NDArray[np.float32] = fft.irfft(spectrum, factor * n_samples).astype(np.float32)
+    fine *= factor
+    fine += start + slope * finer
     return fine[:, : factor * (n_samples - 1) + 1], factor * sampling_rate_hz
 
 
@@ -154,7 +159,9 @@ def _level(
     first: NDArray[np.int64],
     n_samples: int,
 ) -> NDArray[np.float32]:
-    """Return the baseline (beat, 12, n_samples) of the used beats: lines between the levels before QRS complexes.
+    """Return the baseline (beat, 12, n_samples) of the used beats: lines from level to level before QRS complexes.
+
+    The first and the last line are continued to the recording's ends; a single beat has a level and no slope.
 
     Args:
         fine_mv: (12, time).
@@ -166,9 +173,9 @@ def _level(
     """
     offsets = np.arange(math.floor(_LEVEL_S[0] * rate_hz), math.ceil(_LEVEL_S[1] * rate_hz) + 1)
     at = np.clip(np.rint(onset).astype(np.int64)[:, None] + offsets, 0, fine_mv.shape[1] - 1)
-    level = fine_mv[:, at].mean(axis=2)
-    middle = onset + offsets.mean()
-    slope = np.pad(np.diff(level, axis=1) / np.diff(middle), ((0, 0), (1, 1)))
+    level, middle = fine_mv[:, at].mean(axis=2), at.mean(axis=1)
+    slope = np.diff(level, axis=1) / np.diff(middle)
+    slope = np.pad(slope, ((0, 0), (1, 1)), mode="edge") if len(middle) > 1 else np.zeros((len(level), 2))
     since = first[:, None] + np.arange(n_samples) - middle[used, None]
     ramps = np.stack([np.minimum(since, 0), np.maximum(since, 0)], axis=1).astype(np.float32)
     slopes = np.stack([slope[:, used], slope[:, used + 1]], axis=2).astype(np.float32)
