@@ -38,7 +38,14 @@ def test_each_leave_one_out_lacks_its_one():
 
 
 def test_every_named_recipe_carries_its_name_and_is_plain_data():
-    assert set(RECIPES) == {"crop-timeout", "full", "heavy", "none", *(f"no-{name}" for name in SEVEN)}
+    assert set(RECIPES) == {
+        "crop-timeout",
+        "crop-timeout-leads",
+        "full",
+        "heavy",
+        "none",
+        *(f"no-{name}" for name in SEVEN),
+    }
     for name, recipe in RECIPES.items():
         record = json.loads(json.dumps(recipe().to_dict()))
         assert record["name"] == name

@@ -153,6 +153,7 @@ LARGEST_MV = {
     "channel-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 2 * 6 * 0.02 * signal.std(dim=2).amax(dim=1),
     "cutmix": lambda signal: signal.abs().amax().expand(len(signal)),
     "frequency-warp": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    "lead-dropout": lambda signal: signal.abs().amax(dim=(1, 2)),
     "mixup": lambda signal: signal.abs().amax().expand(len(signal)),
     "motion-artifact": lambda signal: signal.abs().amax(dim=(1, 2)) + 0.05,
     "random-resized-crop": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),

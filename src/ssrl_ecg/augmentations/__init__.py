@@ -10,6 +10,7 @@ from ssrl_ecg.augmentations.bandpass import Bandpass
 from ssrl_ecg.augmentations.base import Augmentation
 from ssrl_ecg.augmentations.channel_noise import ChannelNoise
 from ssrl_ecg.augmentations.frequency_warp import FrequencyWarp
+from ssrl_ecg.augmentations.lead_dropout import LeadDropout
 from ssrl_ecg.augmentations.medical_mixup import MedicalMixup
 from ssrl_ecg.augmentations.motion_artifact import MotionArtifact
 from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop
@@ -26,6 +27,7 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
     "channel-noise": ChannelNoise,
     "cutmix": SegmentCutMix,
     "frequency-warp": FrequencyWarp,
+    "lead-dropout": LeadDropout,
     "mixup": MedicalMixup,
     "motion-artifact": MotionArtifact,
     "random-resized-crop": RandomResizedCrop,

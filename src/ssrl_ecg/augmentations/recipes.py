@@ -20,6 +20,7 @@ from ssrl_ecg.augmentations.bandpass import Bandpass, BandpassConfig
 from ssrl_ecg.augmentations.base import Augmentation, Parameters
 from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
 from ssrl_ecg.augmentations.frequency_warp import FrequencyWarp, FrequencyWarpConfig
+from ssrl_ecg.augmentations.lead_dropout import LeadDropout, LeadDropoutConfig
 from ssrl_ecg.augmentations.medical_mixup import MedicalMixup, MedicalMixupConfig
 from ssrl_ecg.augmentations.motion_artifact import MotionArtifact, MotionArtifactConfig
 from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
@@ -106,6 +107,11 @@ def crop_timeout() -> Recipe:
     return Recipe(pair, "crop-timeout")
 
 
+def crop_timeout_leads() -> Recipe:
+    """Return ``crop_timeout`` and lead dropout: views that share neither time nor all of their leads."""
+    return Recipe((*crop_timeout().augmentations, LeadDropout(LeadDropoutConfig())), "crop-timeout-leads")
+
+
 def heavy() -> Recipe:
     """Return VCG rotation, scaling, light noise and time-out, each always: strong, without mixing or warping."""
     four = (
@@ -119,9 +125,10 @@ def heavy() -> Recipe:
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "crop-timeout": crop_timeout,
+    "crop-timeout-leads": crop_timeout_leads,
     "full": full,
     "heavy": heavy,
     **{f"no-{augmentation.name}": partial(full_without, augmentation.name) for augmentation in full().augmentations},
     "none": none,
 }
-"""Every named recipe: the seven, each leave-one-out of them, none, and two others."""
+"""Every named recipe: the seven, each leave-one-out of them, none, and three others."""
