@@ -248,7 +248,7 @@ def mean_beats(ecg: SimulatedECG) -> np.ndarray:
 
 
 def test_diagnoses_are_neither_trivial_nor_hopeless_and_labels_help():
-    """A ridge on median beats at 10 % (160) and all (1,600) training labels; encoders do a little better."""
+    """A ridge on median beats at 10 % (160) and all (1,600) training labels."""
     ecg = simulate(2200, generator=np.random.default_rng(12))
     features, auroc = mean_beats(ecg), {}
     for n_labels in (160, 1600):

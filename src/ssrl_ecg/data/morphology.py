@@ -267,7 +267,7 @@ def draw_labels(n_patients: int, generator: np.random.Generator) -> NDArray[np.u
 
 
 def draw_hearts(
-    labels: NDArray[np.uint8], generator: np.random.Generator, *, severity: tuple[float, float] = (0.1, 1.0)
+    labels: NDArray[np.uint8], generator: np.random.Generator, *, severity: tuple[float, float] = (0.45, 1.0)
 ) -> Hearts:
     """Draw one heart per patient that has the diagnoses its labels name.
 

@@ -88,7 +88,7 @@ def simulate(
     duration_s: float = 10.0,
     labels: NDArray[np.uint8] | None = None,
     patients: NDArray[np.int64] | None = None,
-    severity: tuple[float, float] = (0.1, 1.0),
+    severity: tuple[float, float] = (0.45, 1.0),
     noise: float = 1.0,
     mains_hz: float | None = None,
 ) -> SimulatedECG:
