@@ -103,11 +103,10 @@ def best_shift(
     n = n_wide - 2 * largest
     by_lead = patterns.reshape(n_beats, n_leads, n).swapaxes(0, 1)
     products = [np.einsum("lbt,lbt->b", windows[:, :, lag : lag + n], by_lead) for lag in range(2 * largest + 1)]
-    sums = np.zeros((2, n_leads, n_beats, n_wide + 1))
-    np.cumsum(windows, axis=-1, out=sums[0, :, :, 1:])
-    np.cumsum(windows**2, axis=-1, out=sums[1, :, :, 1:])
-    total, squares = sums[..., n:] - sums[..., : 2 * largest + 1]
-    energy = (squares - total**2 / n).sum(axis=0).T
+    sums = np.cumsum(np.pad(windows, ((0, 0), (0, 0), (1, 0))), axis=-1)
+    total = sums[..., n:] - sums[..., : 2 * largest + 1]
+    squares = np.cumsum(np.pad(np.einsum("lbt,lbt->bt", windows, windows), ((0, 0), (1, 0))), axis=-1)
+    energy = (squares[:, n:] - squares[:, : 2 * largest + 1] - np.einsum("lbt,lbt->bt", total, total) / n).T
     fit = np.stack(products) / np.sqrt(np.maximum(energy, 1e-18))
     best = fit.argmax(axis=0)
     return best - largest, fit[best, np.arange(n_beats)]

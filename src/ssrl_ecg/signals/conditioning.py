@@ -82,11 +82,10 @@ def condition(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> Condi
     _check(signal_mv, sampling_rate_hz)
     signal = np.array(signal_mv, dtype=np.float32)
     missing = ~np.isfinite(signal)
-    reasons = _why_unusable(signal, missing)
     for lead in np.flatnonzero(missing.any(axis=1)):
         known = np.flatnonzero(~missing[lead])
-        if not reasons[lead]:
-            signal[lead] = np.interp(np.arange(signal.shape[1]), known, signal[lead, known])
+        signal[lead] = np.interp(np.arange(signal.shape[1]), known, signal[lead, known]) if len(known) else 0
+    reasons = _why_unusable(signal, missing)
     signal[[bool(reason) for reason in reasons]] = 0
     spikes = spike_samples(signal, sampling_rate_hz)
     if len(spikes):
@@ -115,23 +114,14 @@ def _check(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> None:
         raise InputError("not a recording", field="signal_mv", expected="(lead, time)", found=signal_mv.shape)
 
 
-def _why_unusable(signal: NDArray[np.float32], missing: NDArray[np.bool_]) -> tuple[str, ...]:
+def _why_unusable(filled: NDArray[np.float32], missing: NDArray[np.bool_]) -> tuple[str, ...]:
     """Return, per lead, why it cannot be used; empty where it can."""
-    n_known = signal.shape[1] - np.count_nonzero(missing, axis=1)
-    lowest = np.where(missing, np.inf, signal).min(axis=1) if missing.any() else signal.min(axis=1)
-    highest = np.where(missing, -np.inf, signal).max(axis=1) if missing.any() else signal.max(axis=1)
-    stuck = np.maximum(
-        np.count_nonzero(signal == lowest[:, None], axis=1), np.count_nonzero(signal == highest[:, None], axis=1)
-    )
-    reasons = []
-    for lead in range(len(signal)):
-        if n_known[lead] < (1 - _MISSING_FRACTION) * signal.shape[1]:
-            reasons.append("is mostly missing")
-        elif signal[lead][~missing[lead]].std(dtype=np.float64) < _FLAT_SD_MV:
-            reasons.append("is flat")
-        else:
-            reasons.append("is saturated" if stuck[lead] > _STUCK_FRACTION * n_known[lead] else "")
-    return tuple(reasons)
+    at_bound = [filled == bound[:, None] for bound in (filled.min(axis=1), filled.max(axis=1))]
+    reasons = np.full(len(filled), "", dtype=object)
+    reasons[np.max(np.count_nonzero(at_bound, axis=-1), axis=0) > _STUCK_FRACTION * filled.shape[1]] = "is saturated"
+    reasons[filled.std(axis=1) < _FLAT_SD_MV] = "is flat"
+    reasons[np.count_nonzero(missing, axis=1) > _MISSING_FRACTION * filled.shape[1]] = "is mostly missing"
+    return tuple(reasons.tolist())
 
 
 def _continued(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float32]:

@@ -126,7 +126,7 @@ def _is_early(r: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _in_order(leads_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (12, beat, 9) with P before QRS before T, and peaks inside their waves; NaN for a wave left without room."""
+    """Return (12, beat, 9) with P before QRS before T and peaks inside their waves; NaN where a wave has no room."""
     p, qrs, t = (leads_s[..., k : k + 3].copy() for k in (0, 3, 6))
     qrs[..., 0], qrs[..., 2] = np.fmin(qrs[..., 0], qrs[..., 1]), np.fmax(qrs[..., 2], qrs[..., 1])
     p = np.minimum(p, qrs[..., :1])

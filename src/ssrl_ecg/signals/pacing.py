@@ -60,6 +60,6 @@ def without_spikes(
 
 def _height(rise: NDArray[np.float32], fall: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (time,), summed over leads, how far samples lie above, or below, both of two others."""
-    same_side = np.sign(rise) == np.sign(fall)
-    height: NDArray[np.float32] = (same_side * np.minimum(np.abs(rise), np.abs(fall))).sum(axis=0)
+    same_side = rise * fall > 0
+    height: NDArray[np.float32] = np.minimum(np.abs(rise), np.abs(fall)).sum(axis=0, where=same_side)
     return height

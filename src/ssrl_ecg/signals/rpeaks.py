@@ -17,6 +17,8 @@ from ssrl_ecg.signals.conditioning import Conditioned, condition
 
 _DETECTION_BAND_HZ = (6.0, 22.0)
 _ENVELOPE_S = 0.10
+_DECIMATION = 2
+"""Envelopes are slow: every second sample says as much."""
 _REFRACTORY_S = 0.2
 _BIN_S = 1.6
 """Bins of this length hold at least one beat above 38 beats/min."""
@@ -56,24 +58,25 @@ def find_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> ND
 
 def r_peak_samples(conditioned: Conditioned) -> NDArray[np.int64]:
     """Return (beat,) ascending positions of the R peaks at the internal rate."""
-    rate_hz, ends = conditioned.rate_hz, round(_ENDS_S * conditioned.rate_hz)
-    if not conditioned.usable.any() or conditioned.n_samples < 4 * ends:
+    rate_hz = conditioned.rate_hz / _DECIMATION
+    ends = round(_ENDS_S * rate_hz)
+    if not conditioned.usable.any() or conditioned.n_samples < 4 * ends * _DECIMATION:
         return np.empty(0, dtype=np.int64)
     strength = _strength(_envelopes(conditioned), rate_hz)
     at, _ = find_peaks(strength, distance=round(_REFRACTORY_S * rate_hz))
     at = at[(at >= ends) & (at < len(strength) - ends)]
     level, _ = _level_and_floor(strength[None], rate_hz)
     relative = strength[at] / np.maximum(level[0, at], np.float32(1e-6))
-    return _at_largest_deflection(at[_accepted(at, relative, rate_hz)], conditioned)
+    return _at_largest_deflection(at[_accepted(at, relative, rate_hz)] * _DECIMATION, conditioned)
 
 
 def _envelopes(conditioned: Conditioned) -> NDArray[np.float32]:
-    """Return (usable lead, time): the root mean square slope over about the width of a QRS complex."""
+    """Return (usable lead, time): the root mean square slope over about the width of a QRS complex, decimated."""
     slopes = np.gradient(conditioned.band(*_DETECTION_BAND_HZ)[conditioned.usable], axis=-1)
     n_wide = round(_ENVELOPE_S * conditioned.rate_hz)
     energy = uniform_filter1d(slopes**2, n_wide, axis=-1, mode="nearest")
     energy = uniform_filter1d(energy, n_wide // 2, axis=-1, mode="nearest")
-    return np.sqrt(np.maximum(energy, 0))
+    return np.sqrt(np.maximum(energy[:, ::_DECIMATION], 0))
 
 
 def _strength(envelopes: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32]:
