@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from ssrl_ecg.augmentations.recipes import RECIPES
-from ssrl_ecg.data.splits import rotation_splits
+from ssrl_ecg.data.splits import rotation_splits, without_validation
 from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, ProbeArm, Task, TrainedArm, linear_classifier
 from ssrl_ecg.models import ECGEncoder1DCNN
 from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.probe import INVERSE_PENALTIES, fit_probe
+from ssrl_ecg.training.probe import INVERSE_PENALTIES, cross_validated_probe, fit_probe
 
 CONFIG = ClassifyConfig(steps=4, evaluate_every=2, batch_size=8)
 
@@ -95,3 +95,44 @@ def test_each_split_gets_the_penalty_of_its_own_validation_rows(task):
 def test_linear_classifier_fits_the_encoder():
     classifier = linear_classifier(encoder(), 3)
     assert classifier(torch.zeros(2, 12, 100)).shape == (2, 3)
+
+
+@pytest.fixture
+def alone(task):
+    """The same task without validation rows."""
+    return replace(task, splits=[without_validation(task.splits)])
+
+
+def test_without_validation_a_network_keeps_its_last_weights(task, alone):
+    """As it does beside a validation set of which nothing can be learnt."""
+    values = task.labels.values.copy()
+    for split in task.splits:
+        values[split.validation] = 0
+    with pytest.warns(UserWarning, match="cannot choose"):
+        last = trained(replace(task, labels=replace(task.labels, values=values)))
+    (scores,) = trained(alone)
+    assert scores.validation.shape == (0, 5)
+    for split, one in zip(task.splits, last, strict=True):
+        found = scores.test[np.searchsorted(alone.splits[0].test, split.test)]
+        np.testing.assert_allclose(found, one.test, atol=1e-6)
+
+
+def test_without_validation_a_probe_chooses_within_the_labelled_rows(alone):
+    features = np.random.default_rng(1).normal(size=(len(alone.store), 3)) + alone.labels.values[:, :3]
+    (scores,) = ProbeArm("p", "floor", lambda _: features).run(alone)
+    patients = alone.store.records["patient_id"].to_numpy()
+    probe = cross_validated_probe(features, alone.labels, alone.rows, patients, alone.seed)
+    assert np.array_equal(scores.test, probe.logits(features[alone.splits[0].test]))
+    assert scores.validation.shape == (0, 5)
+
+
+@pytest.mark.parametrize("with_features", [True, False])
+def test_without_validation_no_label_but_the_given_ones_is_looked_at(alone, with_features):
+    values = 1 - alone.labels.values
+    values[alone.rows] = alone.labels.values[alone.rows]
+    changed = replace(alone, labels=replace(alone.labels, values=values))
+    features = np.random.default_rng(2).normal(size=(len(alone.store), 16)) + alone.labels.values[:, :1]
+    arguments = {"features": lambda _: features} if with_features else {}
+    assert np.array_equal(trained(alone, **arguments)[0].test, trained(changed, **arguments)[0].test)
+    probe = ProbeArm("p", "floor", lambda _: features)
+    assert np.array_equal(probe.run(alone)[0].test, probe.run(changed)[0].test)

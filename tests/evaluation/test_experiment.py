@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.data.description import DataDescription
-from ssrl_ecg.data.splits import rotation_splits
+from ssrl_ecg.data.splits import rotation_splits, without_validation
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
@@ -171,7 +172,7 @@ def test_single_label_rows_are_ranked_by_log_probability(finished, tmp_path):
     for path in arm_folder(tmp_path, "supervised").glob("20pct-*.npz"):
         scores, identity = load_scores(path)
         shifted = [
-            Scores(*(part + generator.normal(0, 20, (len(part), 1)) for part in (one.validation, one.test)))
+            Scores(*(part + generator.normal(0, 3, (len(part), 1)) for part in (one.validation, one.test)))
             for one in scores
         ]
         save_scores(path, shifted, identity)
@@ -180,7 +181,73 @@ def test_single_label_rows_are_ranked_by_log_probability(finished, tmp_path):
     assert (after.f1, after.sensitivity) == pytest.approx((before.f1, before.sensitivity), abs=1e-3)
     cells = ResultsFolder(tmp_path).cells("supervised", 0.2)
     assert all(np.exp(cell.scores).sum(axis=1) == pytest.approx(1) for cell in cells)
-    assert all((cell.decisions.sum(axis=1) == 1).all() for cell in cells)
+    assert all((cell.decisions.values.sum(axis=1) == 1).all() for cell in cells)
+
+
+@pytest.fixture(scope="module")
+def unvalidated(finished, synthetic_store, tmp_path_factory):
+    """The same experiment without validation labels, at counts, with the encoders of ``finished``."""
+    folder = tmp_path_factory.mktemp("unvalidated")
+    labels, splits = synthetic_store.labels("super"), [without_validation(rotation_splits(synthetic_store.records))]
+    design = LabelFractions(fractions=(1.0,), n_repeats=(2,), counts=(16,), count_repeats=3)
+    experiment = replace(tiny_experiment(), design=design, minirocket=False)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run,
+    ):
+        patch.setattr("ssrl_ecg.evaluation.experiment.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
+        encoders = finished[0] / "models"
+        run_experiment(experiment, synthetic_store, labels, splits, folder, encoders=encoders, progress=False)
+        report = make_report(
+            folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
+        )  # fmt: skip
+    return folder, labels, splits[0], report
+
+
+def test_without_validation_every_test_fold_is_ranked_by_one_model(unvalidated):
+    folder, labels, split, report = unvalidated
+    assert report.track == "no validation"
+    assert set(report.data.split_sizes) == {"training", "test"}
+    row = next(row for row in report.rows if row.name == "SimCLR frozen probe" and row.n_labels == 16)
+    folds = np.array(ResultsFolder(folder).records.folds)
+    aurocs = []
+    for number in range(3):
+        (scores,), _ = load_scores(arm_folder(folder, row.name) / f"16labels-{number:02d}.npz")
+        for fold in (7, 8, 9):
+            here = folds == fold
+            targets = labels.values[split.test][here]
+            aurocs += [[roc_auc_score(targets[:, column], scores.test[here, column]) for column in range(5)]]
+    assert row.macro_auroc == pytest.approx(np.mean(aurocs), abs=1e-6)
+    assert set(row.per_fold) == {7, 8, 9}
+    assert {(one.n_subsets, one.n_seeds) for one in report.rows if one.n_labels == 16} == {(3, 1)}
+
+
+def test_without_validation_there_are_no_decisions_and_no_calibration(unvalidated):
+    _, _, _, report = unvalidated
+    for row in report.rows:
+        assert not np.isnan(row.auprc)
+        for name in ("f1", "sensitivity", "specificity", "ppv", "npv", "brier", "ece"):
+            assert np.isnan(getattr(row, name))
+            assert row.undefined[name]
+    assert report.examples == ()
+    assert all(not curves.reliability for curves in report.curves)
+
+
+def test_encoders_can_be_shared_and_their_history_is_noted_again(unvalidated, finished):
+    names = sorted(path.name for path in (unvalidated[0] / "pretraining").glob("*.json"))
+    assert names == sorted(path.name for path in (finished[0] / "pretraining").glob("*.json"))
+    assert not (unvalidated[0] / "models").exists()
+    assert [curve.name for curve in unvalidated[3].training] == [curve.name for curve in finished[3].training]
+
+
+def test_the_page_of_the_track_without_validation_says_so(unvalidated, tmp_path):
+    report = unvalidated[3]
+    text = write_report(report, tmp_path).read_text(encoding="utf-8")
+    assert "No validation labels" in text
+    assert "at thresholds chosen on validation records" not in text
+    again = read_results(tmp_path / "results.json")
+    assert (again.track, again.rows) == (report.track, report.rows)
+    assert {(one.characteristic, one.group) for one in again.groups} == {("fold", fold) for fold in "789"}
 
 
 def test_pretraining_sees_training_folds_and_patients_only(finished, pretraining_rows, synthetic_store):

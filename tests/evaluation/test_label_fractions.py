@@ -70,6 +70,75 @@ def test_number_of_repeats_must_match_fractions():
         LabelFractions(fractions=(0.1, 1.0), n_repeats=(3,))
     with pytest.raises(InputError, match="at least one repeat"):
         LabelFractions(fractions=(0.1,), n_repeats=(0,))
+    with pytest.raises(InputError, match="one number of repeats"):
+        LabelFractions(fractions=(), n_repeats=())
+
+
+def draw(store, rows, **design):
+    labels, patients = store.labels("super"), store.records["patient_id"].to_numpy()
+    return make_cells(LabelFractions(**design), labels, patients, rows)
+
+
+def test_counts_are_prefixes_of_the_same_orders_as_fractions(parts, synthetic_store):
+    """With 90 training records 9 labels are 10 %: the same records, whichever way they are asked for."""
+    _, splits, cells = parts
+    rows = splits[0].train
+    counts = (0, 4, round(0.1 * len(rows)), 20)
+    design = {"fractions": (1.0,), "n_repeats": (2,), "counts": counts, "count_repeats": 3}
+    by_name = {cell.name: cell for cell in draw(synthetic_store, rows, **design)}
+    expected = {"0labels-00", "100pct-00", "100pct-01"}
+    assert set(by_name) == expected | {f"{count}labels-{k:02d}" for count in counts[1:] for k in range(3)}
+    patients = synthetic_store.records["patient_id"].to_numpy()
+    for k in range(3):
+        own = [set(by_name[f"{count}labels-{k:02d}"].rows.tolist()) for count in counts[1:]]
+        assert own[0] < own[1] < own[2] < set(rows.tolist())
+        assert own[1] == set(cells[k].rows.tolist())
+        assert by_name[f"4labels-{k:02d}"].seed == cells[k].seed
+        for count, chosen in zip(counts[1:], own, strict=True):
+            largest = max(np.unique(patients[rows], return_counts=True)[1])
+            assert abs(len(chosen) - count) <= largest / 2
+            left = np.setdiff1d(rows, list(chosen))
+            assert not set(patients[list(chosen)]) & set(patients[left])
+    zero = by_name["0labels-00"]
+    assert (zero.fraction, len(zero.rows), zero.seed) == (0.0, 0, 42)
+
+
+def test_counts_leave_the_subsets_of_fractions_as_they_are(parts, synthetic_store):
+    _, splits, cells = parts
+    design = {"fractions": (0.1, 0.5, 1.0), "n_repeats": (3, 2, 2), "counts": (0, 7, 33), "count_repeats": 5}
+    both = {cell.name: cell for cell in draw(synthetic_store, splits[0].train, **design)}
+    assert all(np.array_equal(both[cell.name].rows, cell.rows) for cell in cells)
+
+
+def test_impossible_counts_are_refused(parts, synthetic_store):
+    rows = parts[1][0].train
+    with pytest.raises(InputError, match=f"not so many labelled.*expected {len(rows)} or less, found 999"):
+        draw(synthetic_store, rows, counts=(999,))
+    with pytest.raises(InputError, match="asked for twice"):
+        draw(synthetic_store, rows, fractions=(1.0,), n_repeats=(1,), counts=(len(rows),))
+    with pytest.raises(InputError, match="asked for twice"):
+        draw(synthetic_store, rows, fractions=(1.0,), n_repeats=(1,), counts=(4, 4))
+    with pytest.raises(InputError, match="no such number"):
+        LabelFractions(counts=(-1,))
+
+
+def test_with_zero_labels_run_those_arms_that_need_none_and_nowhere_else(parts, synthetic_store, tmp_path):
+    labels, splits, _ = parts
+    cells = draw(synthetic_store, splits[0].train, fractions=(), n_repeats=(), counts=(0, 8), count_repeats=2)
+    learns, knows = CountingArm(), CountingArm()
+    plans = [
+        ArmPlan("learns", "floor", {}, lambda: learns),
+        ArmPlan("knows", "floor", {}, lambda: knows, needs_labels=False),
+    ]
+    write_frame(tmp_path, synthetic_store, labels, splits, cells)
+    facts = {"task": labels.task, "arms": [plan.facts() for plan in plans]}
+    (tmp_path / "arms.json").write_text(json.dumps(facts))
+    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    assert [len(rows) for rows in knows.rows] == [0]
+    assert [len(rows) for rows in learns.rows] == [len(cell.rows) for cell in cells if cell.count]
+    results = ResultsFolder(tmp_path)
+    assert results.pairs() == [(0.0, "knows"), (8 / len(splits[0].train), "learns")]
+    assert [results.n_labels(fraction) for fraction, _ in results.pairs()] == [0, 8]
 
 
 def test_interrupted_cells_resume_and_changed_settings_run_again(parts, synthetic_store, tmp_path):
@@ -96,8 +165,7 @@ def results_of(parts, synthetic_store, tmp_path):
     def run(cells, settings, *, computed=None):
         plan = ArmPlan("counting", "floor", settings, CountingArm)
         write_frame(tmp_path, synthetic_store, labels, splits, cells)
-        facts = {"name": plan.name, "family": plan.family, "gives_logits": plan.gives_logits}
-        (tmp_path / "arms.json").write_text(json.dumps({"task": labels.task, "arms": [facts]}))
+        (tmp_path / "arms.json").write_text(json.dumps({"task": labels.task, "arms": [plan.facts()]}))
         run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells if computed is None else computed,
                   progress=False)  # fmt: skip
         return ResultsFolder(tmp_path)
@@ -185,7 +253,8 @@ def test_frame_names_records_not_rows(parts, synthetic_store, tmp_path):
     write_frame(tmp_path, synthetic_store, labels, splits, cells)
     ids = synthetic_store.records["record_id"].to_numpy()
     subsets = json.loads((tmp_path / "subsets.json").read_text())
-    assert subsets[cells[0].name] == {"seed": cells[0].seed, "records": ids[cells[0].rows].tolist()}
+    records = ids[cells[0].rows].tolist()
+    assert subsets[cells[0].name] == {"label_fraction": 0.1, "seed": cells[0].seed, "records": records}
     listed = json.loads((tmp_path / "splits.json").read_text())
     assert [part["test"] for part in listed] == [ids[split.test].tolist() for split in splits]
     lines = (tmp_path / "records.csv").read_text().splitlines()

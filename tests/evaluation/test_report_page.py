@@ -160,9 +160,9 @@ def test_many_classes_are_cut_to_the_most_telling(report_data, wordy):
 def test_headline_names_the_best_row_at_each_fraction(report_data):
     assert plain(headline(report_data)) == (
         "On the PTB-XL sample (2,277 records), the highest macro AUROC is "
-        "0.769 [0.749, 0.789] with 1 % of the labels (SimCLR, fine-tuned), "
-        "0.863 [0.843, 0.883] with 10 % of the labels (SimCLR, frozen probe) and "
-        "0.913 [0.893, 0.933] with 100 % of the labels (Supervised, augmented)."
+        "0.769 [0.749, 0.789] with 15 labels (1 %) (SimCLR, fine-tuned), "
+        "0.863 [0.843, 0.883] with 149 labels (10 %) (SimCLR, frozen probe) and "
+        "0.913 [0.893, 0.933] with 1,488 labels (100 %) (Supervised, augmented)."
     )
 
 
@@ -183,8 +183,9 @@ def test_headline_calls_a_winning_floor_a_floor_and_survives_nothing_defined(wor
 
 def test_findings_use_the_comparisons_words_whichever_way_round(report_data):
     expected = (
-        "SimCLR, fine-tuned against Supervised, augmented: better at 1 % (+0.041 [+0.029, +0.053]); "
-        "no difference at 10 % (+0.011 [−0.002, +0.023]); no difference at 100 % (−0.003 [−0.009, +0.002])."
+        "SimCLR, fine-tuned against Supervised, augmented: better with 15 labels (1 %) (+0.041 [+0.029, +0.053]); "
+        "no difference with 149 labels (10 %) (+0.011 [−0.002, +0.023]); "
+        "no difference with 1,488 labels (100 %) (−0.003 [−0.009, +0.002])."
     )
     assert plain(findings(report_data)[0]) == expected
     turned = tuple(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -11,8 +12,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.splits import stratified_folds
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.training.probe import INVERSE_PENALTIES, choose_probe, fit_probe
+from ssrl_ecg.training.probe import (
+    INNER_TOLERANCE,
+    INVERSE_PENALTIES,
+    N_INNER_FOLDS,
+    USUAL_INVERSE_PENALTY,
+    _inner_auroc,
+    choose_probe,
+    cross_validated_probe,
+    fit_probe,
+)
 
 
 @pytest.fixture
@@ -144,3 +155,92 @@ def test_no_labelled_records_are_refused(cohort):
     features, values = cohort
     with pytest.raises(InputError, match="no labelled records"):
         choose_probe(features, as_labels(values), np.array([], dtype=int), {})
+
+
+def slow_inner_auroc(features, values, folds, inverse_penalty):
+    """Count the pairs of records one by one."""
+    right, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for fold in set(folds.tolist()):
+        train = folds != fold
+        logits = fit_probe(features[train], values[train], inverse_penalty).logits(features)
+        for one, other in itertools.product(np.flatnonzero(~train), repeat=2):
+            for column in range(values.shape[1]):
+                if values[one, column] > values[other, column]:
+                    pairs[column] += 1
+                    difference = logits[one, column] - logits[other, column]
+                    right[column] += 0.5 if difference == 0 else difference > 0
+    return np.mean((right / np.where(pairs, pairs, 1))[pairs > 0])
+
+
+def test_within_the_labelled_records_the_penalty_is_chosen_by_pairs_of_an_inner_fold():
+    random = np.random.default_rng(0)
+    found = set()
+    for seed in range(5):
+        values = (random.random((40, 3)) < [0.5, 0.3, 0.1]).astype(np.uint8)
+        features = random.standard_normal((40, 6))
+        if seed % 2:  # what matters is a small difference of large features: only a weak penalty finds it
+            features = features[:, :1] * 5 + 0.3 * features
+            features[:, :3] += values
+        rows, patients = np.sort(random.permutation(40)[:24]), np.repeat(np.arange(20), 2)
+        probe = cross_validated_probe(features, as_labels(values), rows, patients, seed)
+        folds = stratified_folds(values[rows], patients[rows], N_INNER_FOLDS, seed)
+        scores = {one: slow_inner_auroc(features[rows], values[rows], folds, one) for one in INVERSE_PENALTIES}
+        good = [one for one, score in scores.items() if score >= max(scores.values()) - INNER_TOLERANCE]
+        assert probe.inverse_penalty == min(good, key=lambda one: abs(np.log10(one / USUAL_INVERSE_PENALTY)))
+        assert np.array_equal(probe.weight, fit_probe(features[rows], values[rows], probe.inverse_penalty).weight)
+        found.add(probe.inverse_penalty)
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("case", ["one patient", "one record", "one positive", "no positive"])
+def test_where_nothing_can_be_judged_the_usual_penalty_is_taken(case, cohort):
+    features, values = cohort
+    rows, patients = np.arange(16), np.arange(200)
+    if case == "one patient":
+        patients = np.zeros(200, dtype=int)
+    elif case == "one record":
+        rows = rows[:1]
+    else:
+        values = np.zeros_like(values)
+        values[3] = case == "one positive"
+    probe = cross_validated_probe(features, as_labels(values), rows, patients, seed=0)
+    assert probe.inverse_penalty == USUAL_INVERSE_PENALTY
+
+
+def test_records_of_a_patient_are_never_on_both_sides_of_an_inner_fold():
+    """With every record there twice, leaving the twin in would make noise look learnable."""
+    random = np.random.default_rng(1)
+    features, values = random.standard_normal((20, 60)), (random.random((20, 2)) < 0.5).astype(np.uint8)
+    twice = np.repeat(np.arange(20), 2)
+    by_patient = stratified_folds(values[twice], twice, N_INNER_FOLDS, 0)
+    by_record = stratified_folds(values[twice], np.arange(40), N_INNER_FOLDS, 0)
+    fair, leaky = (slow_inner_auroc(features[twice], values[twice], folds, 1.0) for folds in (by_patient, by_record))
+    assert leaky > fair + 0.1
+    assert _inner_auroc(features[twice], values[twice], by_patient, 1.0, single=False) == pytest.approx(fair)
+    assert all(len(set(by_patient[twice == patient])) == 1 for patient in range(20))
+
+
+def test_a_single_label_task_is_judged_by_log_probabilities(cohort):
+    """Softmax leaves a constant per record open, so a class by class reading of logits would be arbitrary."""
+    features, _ = cohort
+    values = np.eye(3, dtype=np.uint8)[np.digitize(features[:, 0] / features[:, 0].std(), (-0.5, 0.5))]
+    probe = cross_validated_probe(features, as_labels(values, "single"), np.arange(60), np.arange(200), 0)
+    rank = softmax(probe.logits(features[100:]), axis=1)
+    assert (rank.argmax(axis=1) == values[100:].argmax(axis=1)).mean() > 0.6
+
+
+def test_more_features_than_records(cohort):
+    """The solution lies in the span of the records, where it is found."""
+    random = np.random.default_rng(2)
+    features, values = random.standard_normal((20, 90)) * 5 + 2, np.tile([[0, 1], [1, 1], [0, 0], [1, 0]], (5, 1))
+    probe = fit_probe(features, values.astype(np.uint8), 0.05)
+    for column in range(2):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, tol=1e-9, max_iter=10_000))
+        expected = model.fit(features, values[:, column]).decision_function(features * 1.1)
+        np.testing.assert_allclose(probe.logits(features * 1.1)[:, column], expected, atol=1e-4)
+
+
+def test_no_labelled_records_are_refused_there_too(cohort):
+    features, values = cohort
+    with pytest.raises(InputError, match="no labelled records"):
+        cross_validated_probe(features, as_labels(values), np.array([], dtype=int), np.arange(200), 0)

@@ -8,7 +8,9 @@ from pathlib import Path
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.cli.run import RunOptions, run_comparison
+from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
+from ssrl_ecg.cli.run_training import RunTrainingOptions
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 
 
@@ -31,11 +33,9 @@ def main(argv: list[str]) -> int:
     experiment = ExperimentOptions(
         encoder="resnet18",
         encoder_width=32,
-        pretrain_epochs=25,
         n_pretrainings=1,
-        steps=160,
-        fractions=(0.1,),
-        repeats=(3,),
+        training=RunTrainingOptions(pretrain_epochs=25, steps=160),
+        labels=LabelOptions(fractions=(0.1,), repeats=(3,)),
         minirocket=False,
         seed=options.seed,
     )

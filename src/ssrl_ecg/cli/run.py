@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
-from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
-from ssrl_ecg.data.splits import Split, rotation_splits
-from ssrl_ecg.data.store import RecordStore
-from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.report import write_report
@@ -28,30 +24,16 @@ class RunOptions:
     """Pretrain on every training-fold signal, then compare at a few label fractions with what must be beaten."""
 
     data: LabelledDataOptions
-    folds: FoldOptions = field(default_factory=FoldOptions)
+    protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
     experiment: ExperimentOptions = field(default_factory=ExperimentOptions)
-    protocol: Literal["folds", "rotation"] = "folds"
-    """"folds": the three fold flags. "rotation": train on folds 1-6; validate and test on (7, 8), (8, 9), (9, 7)."""
     sampling_rate_hz: float = 100.0
     """Rate of the recordings that are used."""
     replicates: int = 2000
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/comparison")
     """Folder of the results; if they are there in part, the run goes on."""
-
-    def splits(self, store: RecordStore) -> list[Split]:
-        """Return the splits of the protocol.
-
-        Raises:
-            InputError: fold flags beside the rotation, or what the splits refuse.
-        """
-        if self.protocol == "folds":
-            return [self.folds.split(store)]
-        if self.folds != FoldOptions():
-            raise InputError(
-                "the rotation has its own folds", field="--protocol", expected="no fold flags beside rotation"
-            )
-        return rotation_splits(store.records)
+    encoders: Path | None = None
+    """Folder of the pretrained encoders, so that two runs can share them; without it OUT/models."""
 
 
 def main(argv: list[str]) -> int:
@@ -65,15 +47,15 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
     experiment = options.experiment.experiment()
     experiment.check(options.replicates)
     store = options.data.open_store(options.sampling_rate_hz)
-    labels, splits = options.data.labels(store), options.splits(store)
+    labels, splits = options.data.labels(store), options.protocol.splits(store, options.experiment.labels.validation)
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
-    config = {"protocol": options.protocol, "folds": options.folds, "experiment": options.experiment}
+    config = {"protocol": options.protocol, "experiment": options.experiment}
     try:
         with run_record(
             options.out, command=list(command), config=config, seed=options.experiment.seed, data=facts
         ) as run:
-            run_experiment(experiment, store, labels, splits, options.out)
+            run_experiment(experiment, store, labels, splits, options.out, encoders=options.encoders)
             print("computing intervals and writing the report", flush=True)
             report = make_report(
                 options.out, store, labels, splits, title=title, about=about, run=run, n_replicates=options.replicates

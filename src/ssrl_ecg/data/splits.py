@@ -149,6 +149,16 @@ def rotation_splits(records: pd.DataFrame) -> list[Split]:
     return [split_by_folds(records, ROTATION_TRAINING_FOLDS, (validation,), (test,)) for validation, test in ROTATION]
 
 
+def without_validation(splits: Sequence[Split]) -> Split:
+    """One split with the same training rows, no validation rows, and every test row: nobody may look at held-out rows.
+
+    Args:
+        splits: one split, or several that share their training rows, such as the rotation.
+    """
+    tested = np.unique(np.concatenate([split.test for split in splits]))
+    return Split(splits[0].train, np.empty(0, dtype=np.int64), tested)
+
+
 def recipe_split(records: pd.DataFrame) -> Split:
     """The split on which recipes are chosen beside the rotation: train on folds 1-5, judge on fold 6, test on nothing.
 

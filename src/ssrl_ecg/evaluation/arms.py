@@ -19,7 +19,7 @@ from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
 from ssrl_ecg.training.loop import Compute
-from ssrl_ecg.training.probe import choose_probe, fit_probe
+from ssrl_ecg.training.probe import choose_probe, cross_validated_probe, fit_probe
 
 Family = Literal["method", "supervised", "floor"]
 T = TypeVar("T")
@@ -34,7 +34,8 @@ class Scores:
     """What one arm says of one split.
 
     Attributes:
-        validation: float32 (validation record, class), in the split's order.
+        validation: float32 (validation record, class), in the split's order; without rows in the track without
+            validation.
         test: float32 (test record, class), in the split's order.
     """
 
@@ -49,8 +50,9 @@ class Task:
     Attributes:
         store: the records.
         labels: targets of every row.
-        rows: labelled training rows.
-        splits: splits that share these training rows; each has its own validation and test rows.
+        rows: labelled training rows; none for an arm that needs no label.
+        splits: splits that share these training rows; each has its own test rows and, in the track with a validation
+            fold, validation rows. Without them the labelled rows alone may choose.
         seed: seed of everything the arm draws.
     """
 
@@ -62,8 +64,13 @@ class Task:
 
     @property
     def validations(self) -> dict[str, np.ndarray]:
-        """Validation rows of each split by the split's number."""
-        return {str(number): split.validation for number, split in enumerate(self.splits)}
+        """Validation rows of each split by the split's number; empty in the track without validation."""
+        return {str(number): split.validation for number, split in enumerate(self.splits) if len(split.validation)}
+
+    @property
+    def patients(self) -> np.ndarray:
+        """Patient of every row of the store."""
+        return np.asarray(self.store.records["patient_id"])
 
 
 class Arm(ABC):
@@ -113,7 +120,7 @@ class TrainedArm(Arm):
     compute: Compute | None = None
 
     def run(self, task: Task) -> list[Scores]:
-        """Train once; for each split take the weights that did best on its validation rows.
+        """Train once; for each split take the weights that did best on its validation rows, or the last without any.
 
         Training never stops early: when to stop would be decided by all validation sets together, and one split's
         validation rows are another's test rows.
@@ -132,7 +139,7 @@ class TrainedArm(Arm):
         )
         scores = []
         for number, split in enumerate(task.splits):
-            classifier = result.classifier_for(str(number))
+            classifier = result.classifier_for(str(number)) if task.validations else result.classifier
             both = predict_logits(
                 classifier, self.preprocessing, task.store, np.concatenate([split.validation, split.test])
             )
@@ -163,14 +170,20 @@ class ProbeArm(Arm):
     features: Callable[[int], np.ndarray]
 
     def run(self, task: Task) -> list[Scores]:
-        """Fit at each penalty; for each split take the penalty that did best on its validation rows."""
+        """Fit at each penalty; for each split take the one that did best on its validation rows.
+
+        Without validation rows the penalty is chosen by cross-validation within the labelled rows.
+        """
         features = self.features(task.seed)
-        probes = choose_probe(features, task.labels, task.rows, task.validations)
+        if task.validations:
+            by_split = choose_probe(features, task.labels, task.rows, task.validations)
+            probes = [by_split[str(number)] for number in range(len(task.splits))]
+        else:
+            probe = cross_validated_probe(features, task.labels, task.rows, task.patients, task.seed)
+            probes = [probe] * len(task.splits)
         return [
-            Scores(
-                probes[str(number)].logits(features[split.validation]), probes[str(number)].logits(features[split.test])
-            )
-            for number, split in enumerate(task.splits)
+            Scores(probe.logits(features[split.validation]), probe.logits(features[split.test]))
+            for probe, split in zip(probes, task.splits, strict=True)
         ]
 
 

@@ -16,7 +16,16 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation import report_data as report
-from ssrl_ecg.evaluation.summary import CellResult, ResultsFolder, default_pairs, make_comparisons, make_rows
+from ssrl_ecg.evaluation.report_scores import Row
+from ssrl_ecg.evaluation.report_tables import counted
+from ssrl_ecg.evaluation.summary import (
+    CellResult,
+    ResultsFolder,
+    default_pairs,
+    make_comparisons,
+    make_fold_scores,
+    make_rows,
+)
 from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.calibration import probabilities_from_logits, reliability_curve
 from ssrl_ecg.training.run import without_folders
@@ -70,6 +79,8 @@ def make_report(
         training=tuple(_training_curves(folder)),
         examples=tuple(_examples(results, rows, store)),
         notes=tuple(notes),
+        track="validation fold" if results.has_validation else "no validation",
+        groups=tuple(make_fold_scores(results, n_replicates=n_replicates)),
     )
 
 
@@ -92,13 +103,13 @@ def _data_facts(
         "validation": np.unique(np.concatenate([split.validation for split in splits])),
         "test": np.unique(np.concatenate([split.test for split in splits])),
     }
-    taken = {part: labels.take(rows) for part, rows in parts.items()}
+    taken = {part: labels.take(rows) for part, rows in parts.items() if len(rows)}
     return report.DataFacts(
         name=about.name,
         n_records=len(store),
         n_patients=int(store.records["patient_id"].nunique()),
         n_rejected=store.facts.n_rejected,
-        split_sizes={part: len(rows) for part, rows in parts.items()},
+        split_sizes={part: len(one) for part, one in taken.items()},
         class_counts={part: one.counts() for part, one in taken.items()},
         classes_without_positives={part: one.empty_classes for part, one in taken.items() if one.empty_classes},
         fingerprint=store.facts.source_fingerprint,
@@ -113,7 +124,7 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> report.XY:
 
 
 def _class_curves(
-    targets: np.ndarray, cell: CellResult, gives_logits: bool, classes: Sequence[str]
+    targets: np.ndarray, cell: CellResult, gives_probabilities: bool, classes: Sequence[str]
 ) -> Iterator[tuple[str, str, report.XY]]:
     for column, name in enumerate(classes):
         target, score = targets[:, column], cell.scores[:, column]
@@ -123,7 +134,7 @@ def _class_curves(
         yield "roc", name, _thinned(false_positive, true_positive)
         precision, recall, _ = precision_recall_curve(target, score)
         yield "pr", name, _thinned(recall[::-1], precision[::-1])
-        if gives_logits:
+        if gives_probabilities:
             curve = reliability_curve(target, probabilities_from_logits(score))
             yield "reliability", name, _thinned(curve.predicted, curve.observed)
 
@@ -133,7 +144,7 @@ def _curves(results: ResultsFolder, fraction: float) -> report.Curves:
     found: dict[str, dict[str, dict[str, report.XY]]] = {"roc": {}, "pr": {}, "reliability": {}}
     for arm in results.arms.values():
         cells = results.cells(arm.name, fraction)
-        gives_probabilities = arm.gives_logits and results.task != "single"
+        gives_probabilities = arm.gives_logits and results.task != "single" and results.has_validation
         for kind, name, points in (
             _class_curves(results.records.targets, cells[0], gives_probabilities, results.classes) if cells else ()
         ):
@@ -151,15 +162,21 @@ def _training_curves(folder: Path) -> Iterator[report.TrainingCurve]:
         )
 
 
-def _examples(results: ResultsFolder, rows: Sequence[report.Row], store: RecordStore) -> Iterator[report.Example]:
-    """Test records seen by the best method row: the surest right answer, the surest wrong one, and typical ones."""
+def _examples(results: ResultsFolder, rows: Sequence[Row], store: RecordStore) -> Iterator[report.Example]:
+    """Test records seen by the best method row: the surest right answer, the surest wrong one, and typical ones.
+
+    There are none without decisions, that is without validation records.
+    """
     methods = [row for row in rows if row.family == "method"]
     if not methods or results.task == "single":
         return
     best = max(methods, key=lambda row: (row.label_fraction, row.macro_auroc))
     cell, targets = results.cells(best.name, best.label_fraction)[0], results.records.targets
-    probabilities, cuts = probabilities_from_logits(cell.scores), probabilities_from_logits(cell.thresholds)
-    wrong = (cell.decisions != targets).sum(axis=1)
+    if cell.decisions is None:
+        return
+    probabilities = probabilities_from_logits(cell.scores)
+    cuts = probabilities_from_logits(cell.decisions.thresholds)
+    wrong = (cell.decisions.values != targets).sum(axis=1)
     surprise = np.abs(probabilities - targets).max(axis=1)
     order = np.argsort(surprise, kind="stable")
     right = [row for row in order if wrong[row] == 0 and targets[row].any()]
@@ -177,7 +194,7 @@ def _examples(results: ResultsFolder, rows: Sequence[report.Row], store: RecordS
         record = results.record_ids[position]
         yield report.Example(
             record_id=record,
-            predicted_by=f"{best.name}, {100 * best.label_fraction:g} % of the labels",
+            predicted_by=f"{best.name}, {counted(best.n_labels, 'label')}",
             sampling_rate_hz=store.facts.sampling_rate_hz,
             true_labels=tuple(
                 name for name, present in zip(results.classes, targets[position], strict=True) if present

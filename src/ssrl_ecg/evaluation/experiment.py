@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import math
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -16,7 +16,7 @@ import torch
 
 from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
-from ssrl_ecg.data.splits import Split, assert_patients_disjoint
+from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, ProbeArm, TrainedArm, in_turn
@@ -25,12 +25,11 @@ from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
     LabelFractions,
     identity_of,
-    make_cells,
-    run_cells,
-    write_frame,
+    run_design,
 )
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
+from ssrl_ecg.metrics.comparison import replicates_for_holm
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder, save_checkpoint
@@ -38,6 +37,7 @@ from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
+from ssrl_ecg.training.probe import N_INNER_FOLDS
 from ssrl_ecg.training.provenance import describe_weights
 from ssrl_ecg.training.run import as_config
 
@@ -111,8 +111,8 @@ class Experiment:
             raise InputError("MiniRocket needs: pip install 'ssrl-ecg[floors]'", field="minirocket", found="no aeon")
         n_methods = len(self.methods) * (1 if self.finetune is None else 2)
         n_others = len(self.supervised) + 1 + self.minirocket
-        n_comparisons = n_methods * n_others * len(self.design.fractions)
-        needed = math.ceil(2 * n_comparisons / (1 - level)) - 1
+        n_comparisons = n_methods * n_others * self.design.n_amounts
+        needed = replicates_for_holm(n_comparisons, level)
         if n_replicates < needed:
             raise InputError(
                 f"too few bootstrap replicates to correct {n_comparisons} comparisons",
@@ -127,7 +127,7 @@ class Experiment:
 
 
 class _Runner:
-    """Builds arms on demand; pretrained encoders are kept under ``models/``, features in memory."""
+    """Builds arms on demand; pretrained encoders are kept in a folder, features in memory."""
 
     def __init__(
         self,
@@ -136,10 +136,11 @@ class _Runner:
         labels: Labels,
         splits: Sequence[Split],
         folder: Path,
+        encoders: Path,
         progress: bool,
     ) -> None:
         self.experiment, self.store, self.labels, self.splits = experiment, store, labels, splits
-        self.folder, self.progress = folder, progress
+        self.folder, self.encoders, self.progress = folder, encoders, progress
         rows = splits[0].train
         self.preprocessing = experiment.preprocessing.fitted(
             store.read_mv(rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)
@@ -149,10 +150,17 @@ class _Runner:
         self._features = cache(self._embed_pretrained)
         self._random_features = cache(self._embed_random)
 
+    @property
+    def probe_settings(self) -> dict[str, Any]:
+        """What a probe depends on beside its features: how it chooses where no validation rows do."""
+        return {} if any(len(split.validation) for split in self.splits) else {"inner_folds": N_INNER_FOLDS}
+
     def _pretrain(self, method: MethodPlan, number: int) -> Encoder:
+        """Pretrain, or take the encoder of an earlier run with the same settings; note its history in the results."""
         config = replace(method.pretrain, seed=method.pretrain.seed + number)
-        run_folder = self.folder / "models" / f"{method.name.lower().replace(' ', '-')}-{config.seed}"
-        path = run_folder / "encoder.safetensors"
+        run_folder = self.encoders / f"{method.name.lower().replace(' ', '-')}-{config.seed}"
+        path, history = run_folder / "encoder.safetensors", run_folder / "history.json"
+        noted = self.folder / "pretraining" / f"{run_folder.name}.json"
         settings = jsonable(
             method.settings()
             | {
@@ -164,6 +172,8 @@ class _Runner:
             }
         )
         if path.exists() and (saved := load_encoder(path)).provenance.get("settings") == settings:
+            if history.exists():  # not beside encoders of runs that noted it in their results alone
+                write_json(noted, json.loads(history.read_text(encoding="utf-8")))
             return saved.encoder
         result = pretrain(
             lambda: method.kind(self.experiment.make_encoder(), method.config), self.store, self.splits[0].train,
@@ -171,10 +181,9 @@ class _Runner:
             watch_labels=self.labels, folder=run_folder, progress=self.progress,
         )  # fmt: skip
         provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, self.splits[0].train)
+        for target in (history, noted):
+            write_json(target, {"settings": settings, "history": result.history})
         save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))
-        write_json(
-            self.folder / "pretraining" / f"{run_folder.name}.json", {"settings": settings, "history": result.history}
-        )
         return result.encoder
 
     def _embed(self, encoder: Encoder) -> np.ndarray:
@@ -228,7 +237,7 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
         settings = common | {"supervised": plan.settings()}
         plans.append(ArmPlan(name, "supervised", settings, partial(runner.trained, name, plan, None)))
     name = "random encoder probe"
-    settings = common | {"n_encoders": experiment.n_pretrainings}
+    settings = common | {"n_encoders": experiment.n_pretrainings} | runner.probe_settings
     plans.append(
         ArmPlan(name, "floor", settings, lambda: ProbeArm("random encoder probe", "floor", runner.random_features()))
     )
@@ -245,7 +254,14 @@ def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -
     pretraining = method.settings() | {"records": runner.training_records}
     settings = common | {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings}
     probe, tuned = f"{method.name} frozen probe", f"{method.name} fine-tuned"
-    plans = [ArmPlan(probe, "method", settings, lambda: ProbeArm(probe, "method", runner.method_features(method)))]
+    plans = [
+        ArmPlan(
+            probe,
+            "method",
+            settings | runner.probe_settings,
+            lambda: ProbeArm(probe, "method", runner.method_features(method)),
+        )
+    ]
     if experiment.finetune is not None:
         settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
@@ -259,6 +275,7 @@ def run_experiment(
     splits: Sequence[Split],
     folder: Path,
     *,
+    encoders: Path | None = None,
     progress: bool = True,
 ) -> None:
     """Pretrain, train, probe and score every cell; write the scores, subsets and splits into ``folder``.
@@ -269,28 +286,15 @@ def run_experiment(
         experiment: what to compare.
         store: the records.
         labels: targets of every row.
-        splits: one split, or several that share their training rows (rotation).
+        splits: one split, or several that share their training rows (rotation); without validation rows, nothing but
+            the labelled rows chooses.
         folder: results folder.
+        encoders: folder of the pretrained encoders; without it ``models`` in the results folder. One whose settings,
+            records and preprocessing are those of this experiment is used, others are replaced.
         progress: show progress bars.
 
     Raises:
         InputError: a patient on both sides of a split, or anything the trainings refuse.
     """
-    for split in splits:
-        assert_patients_disjoint(store.records, split)
-    training = splits[0].train[labels.known[splits[0].train]]
-    cells = make_cells(experiment.design, labels, store.records["patient_id"].to_numpy(), training)
-    known = [
-        Split(split.train, *(part[labels.known[part]] for part in (split.validation, split.test))) for split in splits
-    ]
-    runner = _Runner(experiment, store, labels, splits, folder, progress)
-    plans = arm_plans(runner)
-    write_frame(folder, store, labels, known, cells)
-    write_json(
-        folder / "arms.json",
-        {
-            "task": labels.task,
-            "arms": [{"name": plan.name, "family": plan.family, "gives_logits": plan.gives_logits} for plan in plans],
-        },
-    )
-    run_cells(folder, plans, store, labels, known, cells, progress=progress)
+    runner = _Runner(experiment, store, labels, splits, folder, encoders or folder / "models", progress)
+    run_design(folder, arm_plans(runner), store, labels, splits, experiment.design, progress=progress)

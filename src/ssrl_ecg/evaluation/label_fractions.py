@@ -1,4 +1,9 @@
-"""The label-fraction experiment: the same subsets for every arm, and one file of scores per cell, so it can resume."""
+"""The label-fraction experiment: the same subsets for every arm, and one file of scores per cell, so it can resume.
+
+How many labels is asked for as a share of the training records or as a count; either way a subset is a prefix of the
+repeat's stratified order, so 16 labels lie inside 32 and those inside 10 %. Zero labels is an amount too, at which arms
+run that need none.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from tqdm import tqdm
 
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.labels import Task as TaskName
-from ssrl_ecg.data.splits import Split, nested_subsets
+from ssrl_ecg.data.splits import Split, assert_patients_disjoint, nested_subsets
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
@@ -26,53 +31,108 @@ from ssrl_ecg.files import atomic_path, write_json
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFractions:
-    """Which label fractions, and how many label subsets (at 100 %: seeds) at each."""
+    """Which label fractions and counts, and how many label subsets (at 100 %: seeds) at each."""
 
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)
     """Shares of the training records whose labels are used, in (0, 1]."""
     n_repeats: tuple[int, ...] = (10, 5, 3)
     """Subsets at each fraction; at 1.0 there is one subset, and these are seeds."""
+    counts: tuple[int, ...] = ()
+    """Numbers of labelled records; patients stay whole, so one of two records may make a subset longer or shorter by
+    one. 0 is for arms that need no label."""
+    count_repeats: int = 10
+    """Subsets at each count above 0."""
     first_seed: int = 42
     """Repeat k draws its nested subsets, and everything its trainings draw, from seed first_seed + k."""
 
     def __post_init__(self) -> None:
-        if len(self.fractions) != len(self.n_repeats) or not self.fractions:
+        if len(self.fractions) != len(self.n_repeats) or not self.fractions + self.counts:
             raise InputError(
                 "one number of repeats per label fraction",
                 field="n_repeats",
                 expected=len(self.fractions),
                 found=len(self.n_repeats),
             )
-        if min(self.n_repeats) < 1:
-            raise InputError("at least one repeat per fraction", field="n_repeats", found=self.n_repeats)
+        if min(found := (*self.n_repeats, self.count_repeats)) < 1:
+            raise InputError("at least one repeat of every amount of labels", field="repeats", found=found)
+        if min(self.counts, default=0) < 0:
+            raise InputError("no such number of labels", field="counts", expected="0 or more", found=min(self.counts))
+
+    @property
+    def n_amounts(self) -> int:
+        """How many amounts of labels there are, zero labels left out."""
+        return len(self.fractions) + sum(count > 0 for count in self.counts)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One label subset: its fraction, its number, the seed of its trainings and its rows."""
+    """One label subset.
+
+    Attributes:
+        fraction: share of the labelled training records, in [0, 1].
+        number: which subset of this size, from 0.
+        seed: of its trainings.
+        rows: its records; none with zero labels.
+        count: how many labels were asked for, where they were asked for as a count.
+    """
 
     fraction: float
     number: int
     seed: int
     rows: np.ndarray
+    count: int | None = None
 
     @property
     def name(self) -> str:
-        """File name without suffix."""
-        return f"{100 * self.fraction:g}pct-{self.number:02d}"
+        """File name without suffix, such as ``10pct-00`` or ``16labels-00``."""
+        amount = f"{100 * self.fraction:g}pct" if self.count is None else f"{self.count}labels"
+        return f"{amount}-{self.number:02d}"
 
 
 def make_cells(design: LabelFractions, labels: Labels, patients: np.ndarray, training_rows: np.ndarray) -> list[Cell]:
-    """Draw all label subsets; those of one repeat lie inside each other."""
-    cells = []
-    for repeat in range(max(design.n_repeats)):
-        wanted = [
-            fraction for fraction, count in zip(design.fractions, design.n_repeats, strict=True) if repeat < count
-        ]
+    """Draw all label subsets; those of one repeat lie inside each other.
+
+    Args:
+        design: which amounts.
+        labels: targets of every row.
+        patients: patient of every row.
+        training_rows: rows with a label to draw from.
+
+    Raises:
+        InputError: more labels than there are, or the same amount as a fraction and as a count.
+    """
+    amounts = _amounts(design, len(training_rows))
+    cells = [Cell(0.0, 0, design.first_seed, training_rows[:0], 0)] if 0 in design.counts else []
+    for repeat in range(max((amount.n_repeats for amount in amounts), default=0)):
+        wanted = [amount for amount in amounts if repeat < amount.n_repeats]
         seed = design.first_seed + repeat
-        subsets = nested_subsets(labels, patients, wanted, seed, rows=training_rows)
-        cells += [Cell(fraction, repeat, seed, subsets[fraction]) for fraction in wanted]
+        subsets = nested_subsets(labels, patients, [one.fraction for one in wanted], seed, rows=training_rows)
+        cells += [Cell(one.fraction, repeat, seed, subsets[one.fraction], one.count) for one in wanted]
     return sorted(cells, key=lambda cell: (cell.fraction, cell.number))
+
+
+@dataclass(frozen=True)
+class _Amount:
+    fraction: float
+    count: int | None
+    n_repeats: int
+
+
+def _amounts(design: LabelFractions, n_labelled: int) -> list[_Amount]:
+    """Every amount of labels above zero."""
+    if max(design.counts, default=0) > n_labelled:
+        raise InputError(
+            "there are not so many labelled training records",
+            field="counts",
+            expected=f"{n_labelled} or less",
+            found=max(design.counts),
+        )
+    amounts = [_Amount(share, None, n) for share, n in zip(design.fractions, design.n_repeats, strict=True)]
+    amounts += [_Amount(count / n_labelled, count, design.count_repeats) for count in design.counts if count]
+    if len({amount.fraction for amount in amounts}) < len(amounts):
+        found = f"{design.fractions} and {design.counts}"
+        raise InputError("an amount of labels is asked for twice", field="fractions and counts", found=found)
+    return amounts
 
 
 def arm_folder(folder: Path, arm_name: str) -> Path:
@@ -94,9 +154,12 @@ def write_frame(
         folder / "splits.json",
         [{"validation": ids[split.validation].tolist(), "test": ids[split.test].tolist()} for split in splits],
     )
-    write_json(
-        folder / "subsets.json", {cell.name: {"seed": cell.seed, "records": ids[cell.rows].tolist()} for cell in cells}
-    )
+    write_json(folder / "subsets.json", {cell.name: describe_cell(cell, ids) for cell in cells})
+
+
+def describe_cell(cell: Cell, ids: np.ndarray) -> dict[str, Any]:
+    """What ``subsets.json`` says of a cell: its label fraction, its seed and the ids of its records."""
+    return {"label_fraction": cell.fraction, "seed": cell.seed, "records": ids[cell.rows].tolist()}
 
 
 def save_scores(path: Path, scores: Sequence[Scores], identity: str) -> None:
@@ -152,6 +215,7 @@ class ArmPlan:
         settings: plain values its scores depend on.
         build: makes the arm.
         gives_logits: whether a sigmoid of its scores is a probability.
+        needs_labels: False for an arm that learns from no label: it runs with zero labels, and only there.
     """
 
     name: str
@@ -159,6 +223,50 @@ class ArmPlan:
     settings: object
     build: Callable[[], Arm]
     gives_logits: bool = True
+    needs_labels: bool = True
+
+    def facts(self) -> dict[str, Any]:
+        """What ``arms.json`` says of the arm, for whoever reads its scores."""
+        return {name: getattr(self, name) for name in ("name", "family", "gives_logits", "needs_labels")}
+
+    def cells(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Those of the cells in which the arm runs."""
+        return [cell for cell in cells if bool(len(cell.rows)) == self.needs_labels]
+
+
+def run_design(
+    folder: Path,
+    plans: Sequence[ArmPlan],
+    store: RecordStore,
+    labels: Labels,
+    splits: Sequence[Split],
+    design: LabelFractions,
+    *,
+    progress: bool = True,
+) -> None:
+    """Draw the subsets, write what the scores refer to, and compute every missing cell.
+
+    Records without a label are neither trained nor tested on.
+
+    Args:
+        folder: results folder.
+        plans: the arms.
+        store: the records.
+        labels: targets of every row.
+        splits: splits with the same training rows.
+        design: how many labels, how often.
+        progress: show a progress bar over the cells that are missing.
+
+    Raises:
+        InputError: a patient on both sides of a split, or what ``make_cells`` refuses.
+    """
+    for split in splits:
+        assert_patients_disjoint(store.records, split)
+    known = [Split(*(part[labels.known[part]] for part in split.parts().values())) for split in splits]
+    cells = make_cells(design, labels, store.records["patient_id"].to_numpy(), known[0].train)
+    write_frame(folder, store, labels, known, cells)
+    write_json(folder / "arms.json", {"task": labels.task, "arms": [plan.facts() for plan in plans]})
+    run_cells(folder, plans, store, labels, known, cells, progress=progress)
 
 
 def run_cells(
@@ -177,7 +285,7 @@ def run_cells(
     cells from those an earlier run with other settings left there.
 
     Args:
-        folder: results folder; cells go to ``cells/<arm>/<fraction>-<number>.npz``.
+        folder: results folder; cells go to ``cells/<arm>/<amount>-<number>.npz``.
         plans: the arms.
         store: the records.
         labels: targets of every row.
@@ -187,9 +295,11 @@ def run_cells(
     """
     write_json(
         folder / "identities.json",
-        {plan.name: {cell.name: _cell_identity(plan, cell, splits) for cell in cells} for plan in plans},
+        {plan.name: {cell.name: _cell_identity(plan, cell, splits) for cell in plan.cells(cells)} for plan in plans},
     )
-    missing = [(plan, cell) for plan in plans for cell in cells if not _is_there(folder, plan, cell, splits)]
+    missing = [
+        (plan, cell) for plan in plans for cell in plan.cells(cells) if not _is_there(folder, plan, cell, splits)
+    ]
     built: dict[str, Arm] = {}
     for plan, cell in tqdm(missing, desc="cells", disable=not progress, unit="cell"):
         if plan.name not in built:
@@ -209,10 +319,18 @@ def _is_there(folder: Path, plan: ArmPlan, cell: Cell, splits: Sequence[Split]) 
     return path.exists() and load_scores(path)[1] == _cell_identity(plan, cell, splits)
 
 
-def cell_files(folder: Path, arm_name: str) -> Iterator[tuple[float, int, Path]]:
-    """Yield (fraction, number, file) of an arm's cells in order: those of ``subsets.json``, computed yet or not."""
-    found = []
-    for name in json.loads((folder / "subsets.json").read_text(encoding="utf-8")):
-        percent, number = name.split("pct-")
-        found.append((float(percent) / 100, int(number), arm_folder(folder, arm_name) / f"{name}.npz"))
+def cell_files(folder: Path, arm_name: str, *, needs_labels: bool = True) -> Iterator[tuple[float, int, Path]]:
+    """Yield (fraction, number, file) of an arm's cells in order: those of ``subsets.json``, computed yet or not.
+
+    Args:
+        folder: results folder.
+        arm_name: whose cells.
+        needs_labels: whether the arm runs in the cells with labels, or in the one without.
+    """
+    subsets = json.loads((folder / "subsets.json").read_text(encoding="utf-8"))
+    found = [
+        (subset["label_fraction"], int(name.rpartition("-")[2]), arm_folder(folder, arm_name) / f"{name}.npz")
+        for name, subset in subsets.items()
+        if bool(subset["records"]) == needs_labels
+    ]
     yield from sorted(found)

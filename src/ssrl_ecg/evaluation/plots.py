@@ -43,7 +43,7 @@ class FractionSeries:
 
     Attributes:
         name: the row's name, also its key in the styles.
-        label_fractions: shares of the training labels, in (0, 1], ascending.
+        label_fractions: shares of the training labels, in [0, 1], ascending.
         values: macro AUROC in [0, 1]; NaN where it is undefined.
         lows: lower interval ends.
         highs: upper interval ends.
@@ -80,10 +80,12 @@ def label_fraction_curve(
 ) -> Figure:
     """Macro AUROC against the share of labels (logarithmic), with intervals and each row's name at its right end.
 
+    A row without labels is a level line with its interval as a band.
+
     Args:
         series: one per row; a row may have fewer fractions than others.
         styles: from ``line_styles``, one per row name.
-        n_labels: number of labelled records at each fraction, written below the tick.
+        n_labels: number of labelled records at each fraction, written below the tick; at least one is above 0.
     """
     if not series:
         raise InputError("a label-fraction curve needs at least one row", field="series")
@@ -91,15 +93,19 @@ def label_fraction_curve(
     axes = figure.add_subplot()
     for place, row in enumerate(series):
         style = styles[row.name]
+        if not any(row.label_fractions):
+            axes.axhline(row.values[0], color=style.color, linestyle=style.line, linewidth=1.6, label=row.name)
+            axes.axhspan(row.lows[0], row.highs[0], color=style.color, alpha=0.12, linewidth=0)
+            continue
         # Rows stand side by side by 3 % of the fraction, or their intervals would hide each other.
         x = np.asarray(row.label_fractions) * 1.03 ** (place - (len(series) - 1) / 2)
         spread = np.abs(np.array([row.lows, row.highs]) - np.asarray(row.values))
         line = {"color": style.color, "linestyle": style.line, "marker": style.marker or ".", "markersize": 5}
         axes.errorbar(x, row.values, yerr=spread, elinewidth=1, capsize=2, linewidth=1.6, label=row.name, **line)
-    fractions = sorted(n_labels)
+    fractions = sorted(fraction for fraction in n_labels if fraction)
     axes.set_xscale("log")
     axes.set_xlim(fractions[0] / 1.35, fractions[-1] * 1.35)
-    axes.set_xticks(fractions, [f"{fraction * 100:g} %\n{n_labels[fraction]:,}" for fraction in fractions])
+    axes.set_xticks(fractions, [f"{fraction * 100:.3g} %\n{n_labels[fraction]:,}" for fraction in fractions])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("share of the training labels, and labelled records")
     axes.set_ylabel("macro AUROC (test)")

@@ -6,18 +6,9 @@ import json
 from pathlib import Path
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.report_data import (
-    ClassScore,
-    Comparison,
-    Curves,
-    DataFacts,
-    Example,
-    ReportData,
-    Row,
-    RunFacts,
-    TrainingCurve,
-)
+from ssrl_ecg.evaluation.report_data import Curves, DataFacts, Example, ReportData, RunFacts, TrainingCurve
 from ssrl_ecg.evaluation.report_page import render_page
+from ssrl_ecg.evaluation.report_scores import ClassScore, Comparison, GroupScore, Row
 from ssrl_ecg.files import atomic_path, write_json
 
 __all__ = [
@@ -26,6 +17,7 @@ __all__ = [
     "Curves",
     "DataFacts",
     "Example",
+    "GroupScore",
     "ReportData",
     "Row",
     "RunFacts",

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.report_scores import Comparison, GroupScore, Row, check_choice
 from ssrl_ecg.evaluation.typed_json import decode_dataclass
 from ssrl_ecg.files import jsonable
-from ssrl_ecg.metrics.comparison import Verdict
 
 Kind = Literal["synthetic", "sample", "data"]
-Family = Literal["method", "supervised", "floor"]
-Interval = tuple[float, float]
+Track = Literal["validation fold", "no validation"]
 XY = tuple[tuple[float, ...], tuple[float, ...]]
 
 TEST_PART = "test"
@@ -79,109 +78,6 @@ class DataFacts:
     classes_without_positives: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fingerprint: str = ""
     attribution: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScore:
-    """AUROC of one class with its interval [lo, hi] and the number of positive test records."""
-
-    auroc: float
-    lo: float
-    hi: float
-    n_positives: int
-
-    def __post_init__(self) -> None:
-        _check_interval("per_class", self.auroc, (self.lo, self.hi))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One compared row at one label fraction; scores are macro-averaged and in [0, 1], NaN where undefined.
-
-    Attributes:
-        name: the row's name, the same at every fraction.
-        family: a self-supervised "method", "supervised" from scratch, or a "floor" that learns no representation.
-        label_fraction: share of the training labels, in (0, 1].
-        n_labels: labelled records behind it.
-        macro_auroc: mean over classes of the area under the ROC curve.
-        interval: lower and upper end for ``macro_auroc``.
-        per_class: class -> AUROC with interval.
-        auprc: mean average precision.
-        f1: mean F1 at the thresholds chosen on validation, and so ``sensitivity``, ``specificity``, ``ppv``, ``npv``.
-        sensitivity: share of positives found.
-        specificity: share of negatives left alone.
-        ppv: positive predictive value.
-        npv: negative predictive value.
-        brier: mean squared error of the probabilities.
-        ece: expected calibration error.
-        n_subsets: label subsets averaged over.
-        n_seeds: seeds per subset.
-        per_fold: test fold -> macro AUROC.
-        undefined: attribute -> why it is NaN, such as {"brier": "gives scores, not probabilities"}.
-    """
-
-    name: str
-    family: Family
-    label_fraction: float
-    n_labels: int
-    macro_auroc: float
-    interval: Interval
-    per_class: dict[str, ClassScore]
-    auprc: float = math.nan
-    f1: float = math.nan
-    sensitivity: float = math.nan
-    specificity: float = math.nan
-    ppv: float = math.nan
-    npv: float = math.nan
-    brier: float = math.nan
-    ece: float = math.nan
-    n_subsets: int
-    n_seeds: int
-    per_fold: dict[int, float] = field(default_factory=dict)
-    undefined: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        _check_choice("family", self.family, get_args(Family))
-        _check_interval(f"interval of {self.name}", self.macro_auroc, self.interval)
-        if not 0 < self.label_fraction <= 1:
-            raise InputError(
-                f"row {self.name}", field="label_fraction", expected="in (0, 1]", found=self.label_fraction
-            )
-        if min(self.n_subsets, self.n_seeds, self.n_labels) < 1:
-            found = (self.n_subsets, self.n_seeds, self.n_labels)
-            raise InputError(f"row {self.name}", field="n_subsets, n_seeds, n_labels", expected=">= 1", found=found)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """Paired difference ``a`` minus ``b`` in macro AUROC at one label fraction.
-
-    Attributes:
-        a: a row's name.
-        b: another row's name.
-        label_fraction: where both exist.
-        difference: AUROC of ``a`` minus that of ``b``.
-        lo: lower end of its interval.
-        hi: upper end of its interval.
-        p: two-sided p value.
-        p_holm: the same after Holm's correction over all comparisons of the report; NaN if it was not made.
-        verdict: what ``a`` is against ``b``, as ``ssrl_ecg.metrics.comparison`` decides it.
-    """
-
-    a: str
-    b: str
-    label_fraction: float
-    difference: float
-    lo: float
-    hi: float
-    p: float
-    p_holm: float
-    verdict: Verdict
-
-    def __post_init__(self) -> None:
-        _check_choice("verdict", self.verdict, get_args(Verdict))
-        if self.lo > self.hi:
-            raise InputError(f"the interval of {self.a} against {self.b} is reversed", found=(self.lo, self.hi))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +160,9 @@ class ReportData:
         training: training curves.
         examples: test records with predictions.
         notes: caveats, in plain sentences.
+        track: "validation fold" if the records of a plentiful validation fold chose weights, penalties and thresholds;
+            "no validation" if nothing was chosen but within the labelled records. That track has ranking metrics only.
+        groups: the rows on parts of the test records.
     """
 
     title: str
@@ -278,9 +177,12 @@ class ReportData:
     training: tuple[TrainingCurve, ...] = ()
     examples: tuple[Example, ...] = ()
     notes: tuple[str, ...] = ()
+    track: Track = "validation fold"
+    groups: tuple[GroupScore, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_choice("kind", self.kind, get_args(Kind))
+        check_choice("kind", self.kind, get_args(Kind))
+        check_choice("track", self.track, get_args(Track))
         for name in ("title", "data_statement", "interval_statement"):
             if not getattr(self, name).strip():
                 raise InputError("a report must say this", field=name, found="nothing")
@@ -300,6 +202,7 @@ class ReportData:
     def _check_references(self) -> None:
         known = {(row.name, row.label_fraction) for row in self.rows}
         named = [(name, c.label_fraction) for c in self.comparisons for name in (c.a, c.b)]
+        named += [(group.name, group.label_fraction) for group in self.groups]
         named += [
             (name, curves.label_fraction)
             for curves in self.curves
@@ -308,7 +211,9 @@ class ReportData:
         ]
         for name, fraction in named:
             if (name, fraction) not in known:
-                raise InputError("a comparison or curve names a row that is not there", found=f"{name} at {fraction:g}")
+                raise InputError(
+                    "a comparison, curve or group names a row that is not there", found=f"{name} at {fraction:g}"
+                )
 
     @property
     def fractions(self) -> tuple[float, ...]:
@@ -351,19 +256,6 @@ class ReportData:
             InputError: naming the place in the tree.
         """
         return decode_dataclass(cls, tree, "results")
-
-
-def _check_interval(name: str, value: float, interval: Interval) -> None:
-    low, high = interval
-    if low > high or not all(math.isnan(number) or 0 <= number <= 1 for number in (value, low, high)):
-        raise InputError(
-            "a score or its interval is impossible", field=name, expected="0 <= lo <= hi <= 1", found=(value, low, high)
-        )
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputError("unknown word", field=name, expected=" | ".join(allowed), found=value)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -18,13 +18,21 @@ from ssrl_ecg import __version__
 from ssrl_ecg.evaluation import plots
 from ssrl_ecg.evaluation import report_tables as tables
 from ssrl_ecg.evaluation.ecg_paper import plot_ecg
-from ssrl_ecg.evaluation.report_data import TEST_PART, XY, Comparison, Curves, Example, ReportData
-from ssrl_ecg.evaluation.report_tables import Cell, Group, Table, number, percent
+from ssrl_ecg.evaluation.groups import FEWEST
+from ssrl_ecg.evaluation.report_data import TEST_PART, XY, Curves, Example, ReportData
+from ssrl_ecg.evaluation.report_scores import Comparison
+from ssrl_ecg.evaluation.report_tables import Cell, Group, Table, amount, number
 from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.comparison import Verdict
 
 _TEMPLATE = "report.html.j2"
 _KIND_BADGES = {"synthetic": "Synthetic recordings", "sample": "A sample, not the whole database", "data": "Recordings"}
+_TRACKS = {
+    "validation fold": "The records of a validation fold, which are many more than the few labels, choose weights, "
+    "penalties and thresholds.",
+    "no validation": "No validation labels: recipes are fixed, penalties are chosen within the labelled records, "
+    "trained networks keep their last weights. Records are ranked only: no thresholds, no calibration.",
+}
 _MAX_PANEL_CLASSES, _MAX_EXAMPLE_CLASSES = 6, 8
 
 
@@ -66,6 +74,9 @@ def render_page(data: ReportData) -> str:
         comparison_table=tables.comparison_table(data),
         score_table=tables.score_table(data),
         fold_table=tables.fold_table(data),
+        track=_TRACKS[data.track],
+        group_tables=tables.group_tables(data),
+        fewest=FEWEST,
         class_tables=[tables.class_table(data, fraction) for fraction in data.fractions],
         curve_pictures=[picture for curves in data.curves for picture in _curve_pictures(data, curves, styles)],
         training_pictures=_training_pictures(data),
@@ -92,7 +103,7 @@ def headline(data: ReportData) -> str:
             best = max(defined, key=lambda row: row.macro_auroc)
             score = f"{number(best.macro_auroc)} {tables.interval(*best.interval)}".rstrip()
             floor = ", a floor" if best.family == "floor" else ""
-            parts.append(f"{score} with {percent(fraction)} of the labels ({best.name}{floor})")
+            parts.append(f"{score} with {amount(data, fraction)} ({best.name}{floor})")
     if not parts:
         return f"{scope}, no row has a defined macro AUROC."
     return f"{scope}, the highest macro AUROC is {_listed(parts)}."
@@ -105,7 +116,7 @@ def findings(data: ReportData) -> list[str]:
     for comparison in sorted(data.comparisons, key=lambda one: one.label_fraction):
         oriented = _method_first(comparison, families)
         if oriented is not None:
-            text = f"{oriented.verdict} at {percent(oriented.label_fraction)} ({_difference(oriented)})"
+            text = f"{oriented.verdict} with {amount(data, oriented.label_fraction)} ({_difference(oriented)})"
             lines.setdefault((oriented.a, oriented.b), []).append(text)
     found = [f"{a} against {b}: {'; '.join(texts)}." for (a, b), texts in lines.items()]
     if not lines and {"method", "supervised"} <= set(families.values()):
@@ -163,8 +174,7 @@ def _floor_findings(data: ReportData) -> list[str]:
         learned = [row.macro_auroc for row in data.at(fraction).values() if row.family != "floor"]
         if floor and learned and not any(value > floor.macro_auroc for value in learned):
             lines.append(
-                f"With {percent(fraction)} of the labels no row is above the floor {floor.name} "
-                f"({number(floor.macro_auroc)})."
+                f"With {amount(data, fraction)} no row is above the floor {floor.name} ({number(floor.macro_auroc)})."
             )
     return lines
 
@@ -194,11 +204,12 @@ def _fraction_picture(data: ReportData, styles: Mapping[str, plots.LineStyle]) -
         )
     n_labels = {fraction: max(row.n_labels for row in data.at(fraction).values()) for fraction in data.fractions}
     told = "; ".join(f"{one.name} {', '.join(number(value) for value in one.values)}" for one in series)
-    fractions = ", ".join(percent(fraction) for fraction in data.fractions)
+    amounts = ", ".join(amount(data, fraction) for fraction in data.fractions)
     return Picture(
         _embed(plots.label_fraction_curve(series, styles, n_labels)),
-        f"Line chart of macro AUROC at {fractions} of the labels. {told}. The table below adds the intervals.",
-        "Macro AUROC by share of labels. Bars are the intervals of the table; floors are grey and dashed.",
+        f"Line chart of macro AUROC with {amounts}. {told}. The table below adds the intervals.",
+        "Macro AUROC by number of labels. Bars are the intervals of the table; floors are grey and dashed, and a row "
+        "without labels is a level line.",
     )
 
 
@@ -225,7 +236,7 @@ def _curve_pictures(data: ReportData, curves: Curves, styles: Mapping[str, plots
         shown, left_out = _most_frequent_classes(data, by_row)
         if shown:
             rows = ", ".join(shown)
-            caption = f"{name} with {percent(curves.label_fraction)} of the labels; {chance}.{left_out}"
+            caption = f"{name} with {amount(data, curves.label_fraction)}; {chance}.{left_out}"
             pictures.append(
                 Picture(
                     _embed(draw(shown, styles)),

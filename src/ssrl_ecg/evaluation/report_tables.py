@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ssrl_ecg.evaluation.report_data import TEST_PART, ClassScore, Comparison, DataFacts, ReportData, Row
+from ssrl_ecg.evaluation.report_data import TEST_PART, DataFacts, ReportData
+from ssrl_ecg.evaluation.report_scores import ClassScore, Comparison, GroupScore, Row
 
 FAMILY_NAMES = {
     "method": "Self-supervised pretraining, then labels",
@@ -90,8 +91,8 @@ def difference_text(comparison: Comparison) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction in percent, without superfluous digits and never broken over two lines."""
-    return f"{fraction * 100:g}{_NBSP}%"
+    """A fraction in percent, at most three digits and never broken over two lines."""
+    return f"{fraction * 100:.3g}{_NBSP}%"
 
 
 def p_value(p: float) -> str:
@@ -104,10 +105,17 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,}{_NBSP}{noun}{'' if count == 1 else 's'}"
 
 
+def amount(data: ReportData, fraction: float) -> str:
+    """How many labels, such as "149 labels (10 %)"; a range where rows differ."""
+    counts = sorted({row.n_labels for row in data.at(fraction).values()})
+    shown = counted(counts[-1], "label") if len(counts) == 1 else f"{counts[0]:,}–{counted(counts[-1], 'label')}"
+    return f"{shown} ({percent(fraction)})" if fraction else shown
+
+
 def main_table(data: ReportData) -> Table:
     """Macro AUROC with interval, repetitions and distance to the best floor: rows by label fractions."""
-    columns = [_fraction_header(data, fraction) for fraction in data.fractions]
-    table = Table("Macro AUROC on test records, by share of the training labels", ("Row", *columns))
+    columns = [amount(data, fraction) for fraction in data.fractions]
+    table = Table("Macro AUROC on test records, by number of training labels", ("Row", *columns))
     best = {
         fraction: max(
             (row.macro_auroc for row in data.at(fraction).values() if not math.isnan(row.macro_auroc)), default=math.nan
@@ -118,7 +126,7 @@ def main_table(data: ReportData) -> Table:
     def cell(name: str, fraction: float) -> Cell:
         row = data.at(fraction).get(name)
         if row is None:
-            return table.missing("this row was not run at this share of the labels")
+            return table.missing("this row was not run with this number of labels")
         repeats = f"{counted(row.n_subsets, 'subset')} × {counted(row.n_seeds, 'seed')}"
         if math.isnan(row.macro_auroc):
             return table.missing(_reason(row, "macro_auroc"))
@@ -138,7 +146,7 @@ def score_table(data: ReportData) -> Table:
     for fraction in data.fractions:
         rows = data.at(fraction).values()
         lines = tuple((row.name, tuple(_score_cell(table, row, name) for name in _SCORES)) for row in rows)
-        groups.append(Group(_fraction_header(data, fraction), lines))
+        groups.append(Group(amount(data, fraction), lines))
     table.groups = tuple(groups)
     return table
 
@@ -156,16 +164,55 @@ def fold_table(data: ReportData) -> Table | None:
         return tuple(table.missing(absent) if math.isnan(value) else Cell(number(value)) for value in values)
 
     table.groups = tuple(
-        Group(_fraction_header(data, fraction), tuple((row.name, cells(row)) for row in data.at(fraction).values()))
+        Group(amount(data, fraction), tuple((row.name, cells(row)) for row in data.at(fraction).values()))
         for fraction in data.fractions
     )
     return table
 
 
+def group_tables(data: ReportData) -> list[Table]:
+    """Macro AUROC with interval on parts of the test records: one table per characteristic, its groups by columns."""
+    characteristics = dict.fromkeys(one.characteristic for one in data.groups)
+    return [_group_table(data, characteristic) for characteristic in characteristics]
+
+
+def _group_table(data: ReportData, characteristic: str) -> Table:
+    scores = {
+        (one.name, one.label_fraction, one.group): one for one in data.groups if one.characteristic == characteristic
+    }
+    sizes = {one.group: one.n_records for one in scores.values()}
+    headers = (f"{characteristic} {group} ({counted(size, 'record')})" for group, size in sizes.items())
+    table = Table(f"Macro AUROC by {characteristic}", ("Row", *headers))
+    table.groups = tuple(
+        Group(
+            amount(data, fraction),
+            tuple(
+                (name, tuple(_group_cell(table, scores.get((name, fraction, group))) for group in sizes))
+                for name in data.at(fraction)
+                if any((name, fraction, group) in scores for group in sizes)
+            ),
+        )
+        for fraction in data.fractions
+        if any(fraction == judged for _, judged, _ in scores)
+    )
+    return table
+
+
+def _group_cell(table: Table, score: GroupScore | None) -> Cell:
+    if score is None:
+        return table.missing("not judged apart")
+    unclaimed = [name for name, one in score.per_class.items() if math.isnan(one.auroc)]
+    if math.isnan(score.macro_auroc):
+        return table.missing("too few positive or negative records of every class to claim anything")
+    counts = ", ".join(f"{name} {score.per_class[name].n_positives}" for name in unclaimed)
+    mark = table.mark(f"without classes with too few records to claim anything ({counts})") if unclaimed else ""
+    return Cell(number(score.macro_auroc), detail=interval(*score.interval), mark=mark)
+
+
 def class_table(data: ReportData, fraction: float) -> Table:
     """AUROC of every class with interval at one label fraction: classes by rows, floors included."""
     rows = list(data.at(fraction).values())
-    caption = f"AUROC of each class with {_fraction_header(data, fraction)}"
+    caption = f"AUROC of each class with {amount(data, fraction)}"
     table = Table(caption, ("Class (test positives)", *(row.name for row in rows)))
     classes = dict.fromkeys(name for row in rows for name in row.per_class)
     lines = []
@@ -187,7 +234,7 @@ def comparison_table(data: ReportData) -> Table | None:
     for fraction in sorted({comparison.label_fraction for comparison in data.comparisons}):
         compared = [comparison for comparison in data.comparisons if comparison.label_fraction == fraction]
         lines = tuple((f"{one.a} against {one.b}", _comparison_cells(table, one)) for one in compared)
-        groups.append(Group(_fraction_header(data, fraction), lines))
+        groups.append(Group(amount(data, fraction), lines))
     table.groups = tuple(groups)
     return table
 
@@ -211,13 +258,6 @@ def data_table(facts: DataFacts) -> Table:
     )
     table.groups = (Group("", lines),)
     return table
-
-
-def _fraction_header(data: ReportData, fraction: float) -> str:
-    """Such as "10 % of the labels (149 records)"; a range where rows differ."""
-    counts = sorted({row.n_labels for row in data.at(fraction).values()})
-    shown = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,}–{counts[-1]:,}"
-    return f"{percent(fraction)} of the labels ({shown}{_NBSP}record{'' if counts[-1] == 1 else 's'})"
 
 
 def _by_family(data: ReportData, cells: Callable[[str], tuple[Cell, ...]]) -> tuple[Group, ...]:

@@ -4,12 +4,16 @@ Everything is recomputed from files alone (``records.csv``, ``splits.json``, ``s
 ``identities.json``, ``cells/``), so that anybody can check every number of a table. Cells that an earlier run with
 other settings left in the folder are never mixed in: only those ``subsets.json`` names are read, and one whose identity
 is not the listed one is refused.
+
+Without validation rows there is nothing to find a threshold on, and probabilities of a network that kept its last
+weights are nobody's promise: that track ranks records, and has neither decisions nor calibration, at any amount of
+labels.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
@@ -21,8 +25,9 @@ import pandas as pd
 
 from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation import report_data as report
+from ssrl_ecg.evaluation import report_scores as report
 from ssrl_ecg.evaluation.arms import Family, Scores
+from ssrl_ecg.evaluation.groups import fold_groups, group_score
 from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
 from ssrl_ecg.metrics.calibration import adaptive_calibration_error, brier_score, probabilities_from_logits
@@ -33,6 +38,7 @@ from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples
 from ssrl_ecg.metrics.thresholds import f1_thresholds
 
 _DECISION_METRICS = ("f1", "sensitivity", "specificity", "ppv", "npv")
+_CALIBRATION_METRICS = ("brier", "ece")
 
 BOOTSTRAP_SEED = 20_260
 """Seed of every interval, so that a table can be recomputed to the digit."""
@@ -45,6 +51,20 @@ class ArmFacts:
     name: str
     family: Family
     gives_logits: bool
+    needs_labels: bool = True
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What one cell decides on the tested records, at thresholds with the best F1 on each split's validation records.
+
+    Attributes:
+        values: uint8 (record, class).
+        thresholds: (record, class), on the scale of the cell's scores.
+    """
+
+    values: np.ndarray
+    thresholds: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -53,13 +73,11 @@ class CellResult:
 
     Attributes:
         scores: (record, class) logits (single-label: log probabilities), or scores of an arm that gives no logits.
-        decisions: uint8 (record, class), at thresholds with the best F1 on the validation records of the split.
-        thresholds: (record, class), on the scale of ``scores``.
+        decisions: None in the track without validation.
     """
 
     scores: np.ndarray
-    decisions: np.ndarray
-    thresholds: np.ndarray
+    decisions: Decisions | None
 
 
 class ResultsFolder:
@@ -99,6 +117,11 @@ class ResultsFolder:
             raise InputError("a record is tested by two splits", file=self.folder / "splits.json")
         return np.sort(rows)
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether validation rows chose weights, penalties and thresholds; without any, only the labelled rows did."""
+        return any(split["validation"] for split in self._splits)
+
     def _rows(self, records: Iterable[str]) -> np.ndarray:
         return np.array([self._row_of[record] for record in records], dtype=np.int64)
 
@@ -116,15 +139,15 @@ class ResultsFolder:
 
     def fractions(self, arm: str) -> list[float]:
         """Label fractions of an arm's cells, ascending."""
-        return sorted({fraction for fraction, _, _ in cell_files(self.folder, arm)})
+        return sorted({fraction for fraction, _, _ in self._cell_files(arm)})
+
+    def _cell_files(self, arm: str) -> Iterator[tuple[float, int, Path]]:
+        return cell_files(self.folder, arm, needs_labels=self.arms[arm].needs_labels)
 
     def n_labels(self, fraction: float) -> int:
         """Labelled training records at a fraction (the median over subsets, which differ by one at most)."""
-        sizes = [
-            len(subset["records"])
-            for name, subset in self._json("subsets.json").items()
-            if name.startswith(f"{100 * fraction:g}pct-")
-        ]
+        subsets = self._json("subsets.json").values()
+        sizes = [len(subset["records"]) for subset in subsets if subset["label_fraction"] == fraction]
         return int(np.median(sizes))
 
     def cells(self, arm: str, fraction: float) -> list[CellResult]:
@@ -133,24 +156,38 @@ class ResultsFolder:
         Raises:
             InputError: a cell is missing, or was made with other settings, rows or splits than the folder's run.
         """
-        files = [path for found, _, path in cell_files(self.folder, arm) if found == fraction]
+        files = [path for found, _, path in self._cell_files(arm) if found == fraction]
         return [self._cell(path, self.arms[arm]) for path in files]
 
+    def model_scores(self, arm: str, fraction: float) -> ModelScores:
+        """An arm's scores at one fraction, every cell a subset (or seed) of its own."""
+        return ModelScores(np.stack([cell.scores for cell in self.cells(arm, fraction)]))
+
+    def pairs(self) -> list[tuple[float, str]]:
+        """(fraction, arm) of every row, fraction by fraction, arms in their order."""
+        order = list(self.arms)
+        pairs = [(fraction, arm) for arm in order for fraction in self.fractions(arm)]
+        return sorted(pairs, key=lambda pair: (pair[0], order.index(pair[1])))
+
     def _cell(self, path: Path, arm: ArmFacts) -> CellResult:
-        shape = (len(self._table), len(self.classes))
-        scores, thresholds = np.full(shape, np.nan), np.full(shape, np.nan)
+        found = self._scores(path, arm)
+        scores = np.full((len(self._table), len(self.classes)), np.nan)
+        for split, one in zip(self._splits, found, strict=True):
+            scores[self._rows(split["test"])] = one.test
+        scores = scores[self.tested]
+        return CellResult(scores, self._decisions(scores, found, arm) if self.has_validation else None)
+
+    def _decisions(self, scores: np.ndarray, found: Sequence[Scores], arm: ArmFacts) -> Decisions:
+        thresholds = np.full((len(self._table), len(self.classes)), np.nan)
         targets = self._table[list(self.classes)].to_numpy(np.uint8)
         sigmoid = arm.gives_logits and self.task == "multilabel"
-        for split, one in zip(self._splits, self._scores(path, arm), strict=True):
-            test = self._rows(split["test"])
-            scores[test] = one.test
-            thresholds[test] = _cut(targets[self._rows(split["validation"])], one.validation, sigmoid)
-        scores, thresholds = scores[self.tested], thresholds[self.tested]
+        for split, one in zip(self._splits, found, strict=True):
+            cuts = _cut(targets[self._rows(split["validation"])], one.validation, sigmoid)
+            thresholds[self._rows(split["test"])] = cuts
+        thresholds = thresholds[self.tested]
         if self.task == "single":
-            decisions = (scores == scores.max(axis=1, keepdims=True)).astype(np.uint8)
-        else:
-            decisions = decide(scores, thresholds)
-        return CellResult(scores, decisions, thresholds)
+            return Decisions((scores == scores.max(axis=1, keepdims=True)).astype(np.uint8), thresholds)
+        return Decisions(decide(scores, thresholds), thresholds)
 
     def _scores(self, path: Path, arm: ArmFacts) -> list[Scores]:
         """Scores of one cell's splits, on a scale that ranks records."""
@@ -181,18 +218,31 @@ def _mean_estimate(records: EvaluatedRecords, cells: Sequence[np.ndarray], stati
     return macro(replicate_values(records, ModelScores(np.stack(cells)), statistic, whole)[0])  # type: ignore[arg-type]
 
 
-def _calibration(
-    records: EvaluatedRecords, cells: Sequence[CellResult], arm: ArmFacts, task: TaskName
+def _decision_scores(
+    records: EvaluatedRecords, decisions: Sequence[Decisions]
 ) -> tuple[dict[str, float], dict[str, str]]:
-    if not arm.gives_logits or task == "single":
-        reason = (
-            "gives scores, not probabilities" if not arm.gives_logits else "one softmax, not one probability per class"
-        )
-        return {}, {"brier": reason, "ece": reason}
+    """Scores of decisions by name, or why there are none."""
+    if not decisions:
+        return {}, dict.fromkeys(_DECISION_METRICS, "no validation records to find thresholds on")
+    values = [one.values for one in decisions]
+    return {name: _mean_estimate(records, values, threshold_statistic(name)) for name in _DECISION_METRICS}, {}
+
+
+def _calibration(
+    results: ResultsFolder, cells: Sequence[CellResult], arm: ArmFacts
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Scores of probabilities by name, or why there are none."""
+    targets = results.records.targets
+    if not arm.gives_logits:
+        return {}, dict.fromkeys(_CALIBRATION_METRICS, "gives scores, not probabilities")
+    if results.task == "single":
+        return {}, dict.fromkeys(_CALIBRATION_METRICS, "one softmax, not one probability per class")
+    if not results.has_validation:
+        return {}, dict.fromkeys(_CALIBRATION_METRICS, "the track without validation records only ranks")
     probabilities = [probabilities_from_logits(cell.scores) for cell in cells]
     return {
-        "brier": float(np.mean([macro(brier_score(records.targets, one)) for one in probabilities])),
-        "ece": float(np.mean([macro(adaptive_calibration_error(records.targets, one)) for one in probabilities])),
+        "brier": float(np.mean([macro(brier_score(targets, one)) for one in probabilities])),
+        "ece": float(np.mean([macro(adaptive_calibration_error(targets, one)) for one in probabilities])),
     }, {}
 
 
@@ -211,8 +261,8 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
         generator=np.random.default_rng(BOOTSTRAP_SEED),
         n_replicates=n_replicates,
     )
-    calibration, undefined = _calibration(records, cells, arm, results.task)
-    decisions = [cell.decisions for cell in cells]
+    calibration, uncalibrated = _calibration(results, cells, arm)
+    decided, undecided = _decision_scores(records, [cell.decisions for cell in cells if cell.decisions is not None])
     positives = records.targets.sum(axis=0)
     return report.Row(
         name=arm_name,
@@ -226,7 +276,7 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
             for column, (name, one) in enumerate(bootstrap.per_class.items())
         },
         auprc=_mean_estimate(records, scores, average_precision),
-        **{name: _mean_estimate(records, decisions, threshold_statistic(name)) for name in _DECISION_METRICS},
+        **decided,
         **calibration,
         n_subsets=1 if fraction == 1.0 else len(cells),
         n_seeds=len({one.tobytes() for one in scores}) if fraction == 1.0 else 1,
@@ -234,8 +284,26 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
             int(fold): float(np.mean([macro(auroc(records.targets[rows], one[rows])) for one in scores]))
             for fold, rows in records.fold_rows().items()
         },
-        undefined=undefined,
+        undefined=undecided | uncalibrated,
     )
+
+
+def make_fold_scores(results: ResultsFolder, *, n_replicates: int = 1000) -> list[report.GroupScore]:
+    """Every row on each test fold apart, with intervals; nothing if there is one test fold only."""
+    groups = fold_groups(results.records.folds)
+    return [
+        group_score(
+            results.records,
+            results.model_scores(arm, fraction),
+            group,
+            name=arm,
+            label_fraction=fraction,
+            generator=np.random.default_rng(BOOTSTRAP_SEED),
+            n_replicates=n_replicates,
+        )
+        for fraction, arm in results.pairs()
+        for group in groups
+    ]
 
 
 def make_comparisons(
@@ -245,9 +313,7 @@ def make_comparisons(
     found: dict[tuple[str, str, float], Comparison] = {}
     for first, second in pairs:
         for fraction in sorted(set(results.fractions(first)) & set(results.fractions(second))):
-            models = [
-                ModelScores(np.stack([cell.scores for cell in results.cells(arm, fraction)])) for arm in (first, second)
-            ]
+            models = [results.model_scores(arm, fraction) for arm in (first, second)]
             found[first, second, fraction] = paired_bootstrap(
                 results.records, *models, generator=np.random.default_rng(BOOTSTRAP_SEED), n_replicates=n_replicates
             )
@@ -276,9 +342,4 @@ def default_pairs(arms: Iterable[ArmFacts]) -> list[tuple[str, str]]:
 
 def make_rows(results: ResultsFolder, *, n_replicates: int = 1000) -> list[report.Row]:
     """All rows at all fractions, fraction by fraction."""
-    pairs = [(fraction, arm) for arm in results.arms for fraction in results.fractions(arm)]
-    order = list(results.arms)
-    return [
-        make_row(results, arm, fraction, n_replicates=n_replicates)
-        for fraction, arm in sorted(pairs, key=lambda pair: (pair[0], order.index(pair[1])))
-    ]
+    return [make_row(results, arm, fraction, n_replicates=n_replicates) for fraction, arm in results.pairs()]

@@ -159,7 +159,7 @@ def holm_corrected(differences: Mapping[str, Difference]) -> dict[str, Differenc
     """
     family = {name: item for name, item in differences.items() if not np.isnan(item.p_value)}
     for name, item in family.items():
-        needed = int(np.ceil(2 * len(family) / (1 - item.interval.level))) - 1
+        needed = replicates_for_holm(len(family), item.interval.level)
         if item.interval.n_replicates < needed:
             raise InputError(
                 f"too few bootstrap replicates to correct {len(family)} comparisons",
@@ -170,6 +170,16 @@ def holm_corrected(differences: Mapping[str, Difference]) -> dict[str, Differenc
     corrected = holm([item.p_value for item in family.values()])
     adjusted = dict(zip(family, corrected.tolist(), strict=True))
     return {name: replace(item, p_holm=adjusted.get(name)) for name, item in differences.items()}
+
+
+def replicates_for_holm(n_comparisons: int, level: float = 0.95) -> int:
+    """Fewest bootstrap replicates whose smallest possible p survives Holm's correction of so many comparisons.
+
+    Args:
+        n_comparisons: size of the family.
+        level: nominal coverage of the intervals, in (0, 1).
+    """
+    return int(np.ceil(2 * n_comparisons / (1 - level))) - 1
 
 
 def holm(p_values: ArrayLike) -> FloatArray:

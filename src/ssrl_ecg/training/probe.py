@@ -7,15 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.splits import stratified_folds
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.metrics.inputs import macro, ratio
+from ssrl_ecg.metrics.multilabel import auroc
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.training.selection import check_validations, validation_auroc
 
 INVERSE_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """scikit-learn's C, from strong to weak L2 penalty; on standardised features, so an encoder's scale does not count."""
+
+USUAL_INVERSE_PENALTY = 1e-2
+"""What is taken where nothing tells penalties apart."""
+
+N_INNER_FOLDS = 5
+"""Folds of the cross-validation within the labelled records."""
+
+INNER_TOLERANCE = 0.02
+"""AUROC by which a penalty must be better than the usual one in that cross-validation to be taken instead."""
 
 _ABSENT_LOGIT = -20.0
 
@@ -82,7 +95,8 @@ def _regression(inverse_penalty: float) -> LogisticRegression:
 def fit_probe(features: np.ndarray, values: np.ndarray, inverse_penalty: float, *, single: bool = False) -> LinearProbe:
     """L2-penalised logistic regression on standardised features, folded back so that it applies to raw ones.
 
-    Features that do not vary are left as they are (their weight stays 0).
+    Features that do not vary are left as they are (their weight stays 0). With more features than records the solution
+    is found in the span of the records, where it lies: the penalty does not change under a rotation.
 
     Args:
         features: float (record, feature).
@@ -93,12 +107,16 @@ def fit_probe(features: np.ndarray, values: np.ndarray, inverse_penalty: float, 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
     scale[scale < 1e-12] = 1.0
     standardised = (features - mean) / scale
+    basis = None
+    if len(features) < features.shape[1]:
+        basis = np.linalg.svd(standardised, full_matrices=False)[2]
+        standardised = standardised @ basis.T
     if single and len(np.unique(values.argmax(axis=1))) > 1:
         weight, bias = _fit_single(standardised, values, inverse_penalty)
     else:
         fits = [_fit_binary(standardised, values[:, column], inverse_penalty) for column in range(values.shape[1])]
         weight, bias = np.stack([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
-    weight = weight / scale
+    weight = (weight if basis is None else weight @ basis) / scale
     return LinearProbe(weight, bias - weight @ mean, inverse_penalty)
 
 
@@ -132,3 +150,62 @@ def choose_probe(
         return probes[int(np.argmax(scores))]
 
     return {name: chosen(held_out) for name, held_out in validations.items()}
+
+
+def cross_validated_probe(
+    features: np.ndarray,
+    labels: Labels,
+    rows: np.ndarray,
+    patients: np.ndarray,
+    seed: int,
+    inverse_penalties: Sequence[float] = INVERSE_PENALTIES,
+) -> LinearProbe:
+    """Fit a probe at the penalty with the highest AUROC in cross-validation within the labelled records.
+
+    For when no other record may choose. Inner folds are stratified over the classes and keep patients whole. Only pairs
+    of records within an inner fold are compared: ranking records of different folds against each other, which different
+    models scored, punishes strong penalties (Airola et al., Comput. Stat. Data Anal. 55, 2011). The AUROC of a class is
+    therefore the mean over inner folds weighted by their pairs, and what is compared is the mean over classes.
+
+    A class with fewer than two positives, or negatives, cannot be both learnt and judged: it gets 1/2 at every penalty
+    and has no say. Penalties whose AUROC is within ``INNER_TOLERANCE`` of the best are as good as can be told, and of
+    these the one nearest to ``USUAL_INVERSE_PENALTY`` is taken; so it is where no class can be judged at all.
+
+    Args:
+        features: float (record, feature) of every row of the store.
+        labels: targets of every row.
+        rows: labelled training rows.
+        patients: patient of every row of the store.
+        seed: of the inner folds.
+        inverse_penalties: the grid.
+
+    Raises:
+        InputError: no labelled records.
+    """
+    if len(rows) == 0:
+        raise InputError("no labelled records to fit a probe on", expected="at least 1", found=0)
+    own, values, single = features[rows], labels.values[rows], labels.task == "single"
+    folds = stratified_folds(values, patients[rows], N_INNER_FOLDS, seed)
+    scores = np.array([_inner_auroc(own, values, folds, value, single=single) for value in inverse_penalties])
+    distance = np.abs(np.log(np.asarray(inverse_penalties) / USUAL_INVERSE_PENALTY))
+    is_good = ~(scores < np.fmax.reduce(scores, initial=0.0) - INNER_TOLERANCE)
+    chosen = int(np.argmin(np.where(is_good, distance, np.inf)))
+    return fit_probe(own, values, inverse_penalties[chosen], single=single)
+
+
+def _inner_auroc(
+    features: np.ndarray, values: np.ndarray, folds: np.ndarray, inverse_penalty: float, *, single: bool
+) -> float:
+    """Macro AUROC over the pairs of records that share an inner fold; NaN where there is no such pair of any class."""
+    concordant, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        if held_out.all():
+            break
+        probe = fit_probe(features[~held_out], values[~held_out], inverse_penalty, single=single)
+        logits = probe.logits(features[held_out])
+        positives = values[held_out].sum(axis=0, dtype=np.int64)
+        here = positives * (held_out.sum() - positives)
+        concordant += here * np.nan_to_num(auroc(values[held_out], log_softmax(logits, axis=1) if single else logits))
+        pairs += here
+    return macro(ratio(concordant, pairs))
