@@ -1,8 +1,9 @@
 """Every recipe trial behind the committed results: trained on folds 1-5 of the sample, judged on fold 6, all logged.
 
-    python benchmarks/choose_recipes.py supervised|simclr|finetune --data PTBXL_SAMPLE --store STORE
+    python benchmarks/choose_recipes.py supervised|simclr|finetune[-again] --data PTBXL_SAMPLE --store STORE
 
-The supervised row gets as many trials as the self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings.
+Two rounds; in each the supervised row gets as many trials as the self-supervised rows: 12 against 6 pretrainings and 6
+fine-tunings, then 8 against 6 and 2.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,9 @@ import numpy as np
 import torch
 
 from ssrl_ecg.augmentations.amplitude_scaling import AmplitudeScaling, AmplitudeScalingConfig
+from ssrl_ecg.augmentations.base import Augmentation
 from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
+from ssrl_ecg.augmentations.lead_dropout import LeadDropout, LeadDropoutConfig
 from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
 from ssrl_ecg.augmentations.recipes import RECIPES, Recipe
 from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
@@ -32,7 +36,7 @@ from ssrl_ecg.evaluation.trials import run_trials
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
@@ -97,9 +101,35 @@ class Bench:
 
         return ArmPlan(name, "method", settings, build)
 
+    def tuner(self, method: SimCLRConfig, recipe: Recipe, pretraining: PretrainConfig) -> Callable[..., ArmPlan]:
+        """Pretrain once; return what makes a plan of each way to fine-tune that encoder."""
+        encoder, features = self.pretrained(method, recipe, pretraining)
+
+        def plan(name: str, config: ClassifyConfig, recipe: Recipe, *, from_probe: bool = True) -> ArmPlan:
+            arm = TrainedArm(
+                name,
+                "method",
+                lambda _: copy.deepcopy(encoder),
+                self.preprocessing,
+                recipe,
+                config,
+                (lambda _: features) if from_probe else None,
+                BF16,
+            )
+            settings = {
+                "config": config,
+                "recipe": recipe.to_dict(),
+                "from_probe": from_probe,
+                "pretrain": pretraining,
+                "encoder": ENCODER,
+            }
+            return ArmPlan(name, "method", settings, lambda: arm)
+
+        return plan
+
 
 def supervised_plans(bench: Bench) -> list[ArmPlan]:
-    base = ClassifyConfig(learning_rate=2e-3, weight_decay=1e-2)
+    base = ClassifyConfig(learning_rate=2e-3, weight_decay=1e-2, passes=0)
     fast = replace(base, learning_rate=5e-3)
     crop, full, plain = RECIPES["crop-timeout"](), RECIPES["full"](), RECIPES["none"]()
     return [
@@ -135,42 +165,73 @@ def simclr_plans(bench: Bench) -> list[ArmPlan]:
 
 def finetune_plans(bench: Bench) -> list[ArmPlan]:
     method, recipe, config = SimCLRConfig(temperature=0.1), RECIPES["crop-timeout"](), PretrainConfig(epochs=60)
-    encoder, features = bench.pretrained(method, recipe, config)
-
-    def plan(name: str, classify: ClassifyConfig, recipe: Recipe, *, from_probe: bool = True) -> ArmPlan:
-        arm = TrainedArm(
-            name,
-            "method",
-            lambda _: copy.deepcopy(encoder),
-            bench.preprocessing,
-            recipe,
-            classify,
-            (lambda _: features) if from_probe else None,
-            BF16,
-        )
-        settings = {
-            "config": classify,
-            "recipe": recipe.to_dict(),
-            "from_probe": from_probe,
-            "pretrain": config,
-            "encoder": ENCODER,
-        }
-        return ArmPlan(name, "method", settings, lambda: arm)
-
-    base, crop = ClassifyConfig(learning_rate=1e-3, weight_decay=1e-2), RECIPES["crop-timeout"]()
+    plan = bench.tuner(method, recipe, config)
+    base = ClassifyConfig(learning_rate=1e-3, weight_decay=1e-2, passes=0)
     return [
-        plan("lr 1e-3", base, crop),
-        plan("lr 3e-3", replace(base, learning_rate=3e-3), crop),
-        plan("lr 3e-4", replace(base, learning_rate=3e-4), crop),
-        plan("lr 3e-3, encoder x 0.1", replace(base, learning_rate=3e-3, encoder_rate_factor=0.1), crop),
-        plan("lr 3e-3, fresh head", replace(base, learning_rate=3e-3), crop, from_probe=False),
+        plan("lr 1e-3", base, recipe),
+        plan("lr 3e-3", replace(base, learning_rate=3e-3), recipe),
+        plan("lr 3e-4", replace(base, learning_rate=3e-4), recipe),
+        plan("lr 3e-3, encoder x 0.1", replace(base, learning_rate=3e-3, encoder_rate_factor=0.1), recipe),
+        plan("lr 3e-3, fresh head", replace(base, learning_rate=3e-3), recipe, from_probe=False),
         plan("lr 1e-3, no augmentation", base, RECIPES["none"]()),
     ]
 
 
+def supervised_plans_again(bench: Bench) -> list[ArmPlan]:
+    base, crop, leads = ClassifyConfig(), RECIPES["crop-timeout"](), RECIPES["crop-timeout-leads"]()
+    return [
+        bench.supervised("25 passes", crop, base),
+        bench.supervised("25 passes, no augmentation", RECIPES["none"](), base),
+        bench.supervised("25 passes, leads", leads, base),
+        bench.supervised("25 passes, heavy", RECIPES["heavy"](), base),
+        bench.supervised("25 passes, full", RECIPES["full"](), base),
+        bench.supervised("50 passes", crop, replace(base, passes=50)),
+        bench.supervised("50 passes, leads", leads, replace(base, passes=50)),
+        bench.supervised("25 passes, 400 steps, leads", leads, replace(base, steps=400)),
+    ]
+
+
+def with_leads(fraction: float, *others: Augmentation) -> Recipe:
+    """Crop-timeout, silence leads with this chance, and more."""
+    leads = LeadDropout(LeadDropoutConfig(lead_fraction=fraction))
+    name = "-".join([f"crop-timeout-leads-{fraction:g}", *(other.name for other in others)])
+    return Recipe((*RECIPES["crop-timeout"]().augmentations, leads, *others), name)
+
+
+def simclr_plans_again(bench: Bench) -> list[ArmPlan]:
+    base, tau, leads = PretrainConfig(), SimCLRConfig(), RECIPES["crop-timeout-leads"]()
+    return [
+        bench.simclr("leads .3", tau, leads, base),
+        bench.simclr("leads .5", tau, with_leads(0.5), base),
+        bench.simclr("leads .3, scaling", tau, with_leads(0.3, AmplitudeScaling(AmplitudeScalingConfig())), base),
+        bench.simclr("leads .3, tau .2", SimCLRConfig(temperature=0.2), leads, base),
+        bench.simclr("leads .3, weight decay .05", tau, leads, replace(base, weight_decay=0.05)),
+        bench.simclr("leads .3, 120 epochs", tau, leads, replace(base, epochs=120)),
+    ]
+
+
+def finetune_plans_again(bench: Bench) -> list[ArmPlan]:
+    leads = RECIPES["crop-timeout-leads"]()
+    plan = bench.tuner(SimCLRConfig(), leads, PretrainConfig())
+    return [
+        plan("leads .3: 25 passes, no augmentation", FINETUNING, RECIPES["none"]()),
+        plan("leads .3: 25 passes, leads", FINETUNING, leads),
+    ]
+
+
+PLANS = {
+    "supervised": supervised_plans,
+    "simclr": simclr_plans,
+    "finetune": finetune_plans,
+    "supervised-again": supervised_plans_again,
+    "simclr-again": simclr_plans_again,
+    "finetune-again": finetune_plans_again,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["supervised", "simclr", "finetune"])
+    parser.add_argument("part", choices=PLANS)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     arguments = parser.parse_args()
@@ -178,8 +239,7 @@ def main() -> None:
     torch.set_num_threads(1)
     tune_allocator()
     bench = Bench(arguments.data, arguments.store)
-    plans = {"supervised": supervised_plans, "simclr": simclr_plans, "finetune": finetune_plans}[arguments.part](bench)
-    bench.run(arguments.part, plans)
+    bench.run(arguments.part, PLANS[arguments.part](bench))
 
 
 if __name__ == "__main__":

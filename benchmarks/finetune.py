@@ -34,7 +34,7 @@ ENCODER = CNNConfig(width=16)
 PREPROCESSING = Preprocessing(window_s=10.0, highpass_hz=0.5, clip_mv=5.0)
 METHOD = SimCLRConfig(temperature=0.1)
 PRETRAIN = PretrainConfig(epochs=20, seed=SEED)
-CLASSIFY = ClassifyConfig(steps=100, learning_rate=5e-3, weight_decay=1e-2, seed=SEED)
+CLASSIFY = ClassifyConfig(steps=100, passes=0, learning_rate=5e-3, weight_decay=1e-2, seed=SEED)
 BF16 = Compute(precision="bf16", accelerator="cpu")
 
 

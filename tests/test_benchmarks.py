@@ -149,7 +149,7 @@ def test_finetune_reports_time_and_auroc_per_subset(benchmark, sample):
     outcome = module.run(
         sample,
         pretrain_config=PretrainConfig(epochs=1, batch_size=32),
-        classify_config=ClassifyConfig(steps=2, evaluate_every=2, batch_size=8),
+        classify_config=ClassifyConfig(steps=2, passes=0, evaluate_every=2, batch_size=8),
         n_subsets=2,
     )
     assert len(outcome["measured"]["auroc_of_subsets"]) == 2
@@ -163,7 +163,7 @@ def test_synthetic_times_the_simulator_and_learns_from_a_cohort_of_its_own(bench
         n_records=200,
         repeats=2,
         encoder=ResNetConfig(width=4),
-        classify_config=ClassifyConfig(steps=2, evaluate_every=2, batch_size=8),
+        classify_config=ClassifyConfig(steps=2, passes=0, evaluate_every=2, batch_size=8),
         n_subsets=2,
     )
     measured = outcome["measured"]

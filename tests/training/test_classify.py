@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import signal
 
 import numpy as np
@@ -35,7 +36,7 @@ def train(store, preprocessing, make_classifier):
         **config,
     ):
         labels = store.labels(label_set)
-        defaults = {"steps": 12, "evaluate_every": 4, "batch_size": 16, "learning_rate": 1e-2}
+        defaults = {"steps": 12, "passes": 0, "evaluate_every": 4, "batch_size": 16, "learning_rate": 1e-2}
         return train_classifier(
             lambda: classifier or make_classifier(len(labels.classes)),
             store,
@@ -227,7 +228,7 @@ def test_oversampling_shows_the_rare_class_more_often(store, preprocessing, make
             labels,
             preprocessing=preprocessing,
             recipe=none(),
-            config=ClassifyConfig(steps=40, batch_size=8, oversample=oversample),
+            config=ClassifyConfig(steps=40, passes=0, batch_size=8, oversample=oversample),
             compute=Compute(accelerator="cpu"),
             progress=False,
         )
@@ -333,6 +334,7 @@ def test_ctrl_c_reaches_the_caller(train, ctrl_c_handler, monkeypatch):
         ("learning_rate", float("nan")),
         ("encoder_rate_factor", -1),
         ("warmup_fraction", 1.1),
+        ("passes", -1.0),
         ("loss", "hinge"),
         ("trainable", "tail"),
         ("schedule", "linear"),
@@ -342,3 +344,12 @@ def test_settings_out_of_range_are_named(field, value):
     with pytest.raises(InputError, match=field) as caught:
         ClassifyConfig(**{field: value})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n_records", "steps"), [(15, 200), (512, 200), (513, 201), (1488, 582)])
+def test_many_records_get_their_passes(n_records, steps):
+    assert ClassifyConfig(steps=200, passes=25, batch_size=64).total_steps(n_records) == steps
+
+
+def test_passes_are_made(train):
+    assert len(train(steps=4, passes=3.0, evaluate_every=1).history) == math.ceil(3 * len(TRAIN) / 16)

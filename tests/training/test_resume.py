@@ -280,6 +280,7 @@ def classify(store, preprocessing, make_classifier, monkeypatch):
                 recipe=full(),
                 config=ClassifyConfig(
                     steps=steps,
+                    passes=0,
                     evaluate_every=3,
                     batch_size=8,
                     **{"learning_rate": 0.05} | CLASSIFICATIONS[name] | config,

@@ -16,7 +16,7 @@ class LeadDropoutConfig(AugmentationConfig):
 
     probability: float = 1.0
     lead_fraction: float = 0.3
-    """Chance that a lead is silenced, in [0, 0.9]; our choice (Oh et al. 2022, who call it random lead masking: 0.5)."""
+    """Chance that a lead is silenced, in [0, 0.9]; our choice (Oh et al. 2022, as random lead masking: 0.5)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -56,6 +56,7 @@ class PublishedTraining(PublishedOptions):
         steps_per_epoch = -(-len(records.training) // max(self.batch_size, 1))  # the config refuses 0
         return ClassifyConfig(
             steps=self.epochs * steps_per_epoch,
+            passes=0,
             evaluate_every=steps_per_epoch,
             patience=self.epochs,
             batch_size=self.batch_size,

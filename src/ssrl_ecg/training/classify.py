@@ -52,7 +52,9 @@ class ClassifyConfig:
     trainable: Literal["all", "head"] = "all"
     """"all" trains encoder and head; "head" freezes the encoder (eval mode, unchanged bytes, asserted)."""
     steps: int = 200
-    """Most optimiser steps; not epochs, because 15 and 1,500 labels need about the same number of steps."""
+    """Optimiser steps; not epochs, because 15 labels need about as many as 150."""
+    passes: float = 25.0
+    """Passes over the labelled records at least: more than about 500 records get more than ``steps``."""
     evaluate_every: int = 20
     """Steps between two looks at the validation records."""
     patience: int = 10
@@ -66,9 +68,9 @@ class ClassifyConfig:
     weight_decay: float = 0.1
     """AdamW's decoupled decay of matrices and kernels."""
     schedule: Literal["cosine", "plateau"] = "cosine"
-    """"cosine": linear warm-up, cosine to zero over ``steps``; "plateau": halved when the validation loss stays."""
+    """"cosine": linear warm-up, cosine to zero at the last step; "plateau": halved when the validation loss stays."""
     warmup_fraction: float = 0.25
-    """Share of ``steps`` in which the rate rises linearly (cosine schedule)."""
+    """Share of the steps in which the rate rises linearly (cosine schedule)."""
     plateau_patience: int = 5
     """Looks in a row without a better validation loss after which the plateau schedule halves the rate."""
     clip_norm: float = 1.0
@@ -80,11 +82,15 @@ class ClassifyConfig:
     seed: int = 42
     """Seed of initialisation, order, crops, augmentations and dropout."""
 
+    def total_steps(self, n_records: int) -> int:
+        """Optimiser steps of a training on so many records: ``steps``, or as many as ``passes`` passes need."""
+        return max(self.steps, math.ceil(self.passes * n_records / self.batch_size))
+
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         for name in ("steps", "evaluate_every", "patience", "batch_size", "plateau_patience"):
             require_whole(name, getattr(self, name), 1)
-        for name in ("learning_rate", "encoder_rate_factor", "weight_decay", "clip_norm"):
+        for name in ("passes", "learning_rate", "encoder_rate_factor", "weight_decay", "clip_norm"):
             require_between(name, getattr(self, name), 0.0, 1e9)
         require_between("warmup_fraction", self.warmup_fraction, 0.0, 1.0)
         choices = {"trainable": ("all", "head"), "schedule": ("cosine", "plateau"), "loss": CLASSIFICATION_LOSSES}
@@ -247,7 +253,8 @@ class _ClassifyModule(L.LightningModule):
         if config.schedule == "plateau":  # torch halves after one look more than its patience
             plateau = ReduceLROnPlateau(optimiser, factor=0.5, patience=config.plateau_patience - 1)
             return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_loss"}}
-        factor = warmup_cosine(config.steps, round(config.steps * config.warmup_fraction))
+        steps = config.total_steps(len(self._rows))
+        factor = warmup_cosine(steps, round(steps * config.warmup_fraction))
         cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
 
@@ -352,13 +359,14 @@ def train_classifier(
     history, state = kept_in(folder, _identity(store, rows, labels, validations, classifier, settings))
     module = _ClassifyModule(classifier, store, rows, labels, preprocessing, recipe, config)
     keeper = _KeepBest(module, validations, history, config.patience)
+    steps = config.total_steps(len(rows))
     fit(
         module,
         history,
         [keeper],
         compute=compute,
-        max_epochs=math.ceil(config.steps / config.evaluate_every),
-        max_steps=config.steps,
+        max_epochs=math.ceil(steps / config.evaluate_every),
+        max_steps=steps,
         clip_norm=config.clip_norm,
         title="training" if progress else None,
         state=state,
