@@ -70,8 +70,9 @@ def document() -> str:
         "## Criteria",
         "",
         f"`ssrl_ecg.signals.criteria.superclass_scores` scores {', '.join(SUPERCLASSES)} without a label: weak",
-        "knowledge for ranking, neither probabilities nor a diagnosis. Each criterion is graded between 0 and 1, 1/2 at",
-        "its limit, and counts its points; a class's score is 1 - exp(-points), that of NORM exp(-points of all).",
+        "knowledge for ranking, neither probabilities nor a diagnosis. Each criterion is graded between 0 and 1,",
+        "1/2 at its limit, and counts its points; a class's score is 1 - exp(-points), that of NORM is exp(-points of",
+        "all classes).",
         "",
         *table(
             ("criterion", "class", "points", "limit", "source"),

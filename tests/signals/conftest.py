@@ -12,7 +12,7 @@ from ssrl_ecg.signals.delineation import Delineation
 from ssrl_ecg.signals.waves import waves_from_mask
 
 WIDE_S = 0.16
-"""The simulator's ventricular beats have a QRS complex of 170 ms; no other beat of a record that has them is as wide."""
+"""The simulator's ventricular beats have a QRS complex of 170 ms; no other beat of such a record is as wide."""
 
 
 def exact_delineation(simulated: SimulatedECG, record: int) -> Delineation:

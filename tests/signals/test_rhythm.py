@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -34,8 +36,8 @@ def test_intervals_are_the_parameters_that_placed_the_waves(clean, truth):
 def test_rr_statistics_by_a_slow_loop(clean, truth):
     delineation = truth(clean, 4)
     r_ms = [1000 * r_s for r_s in clean.r_peaks_s[4] if np.isfinite(r_s)]
-    rr = [after - before for before, after in zip(r_ms, r_ms[1:], strict=False)]
-    steps = [after - before for before, after in zip(rr, rr[1:], strict=False)]
+    rr = [after - before for before, after in pairwise(r_ms)]
+    steps = [after - before for before, after in pairwise(rr)]
     mean = sum(rr) / len(rr)
     values = rhythm_measurements(delineation)
     assert values["beats"] == len(r_ms)
