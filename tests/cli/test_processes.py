@@ -54,6 +54,22 @@ def test_two_processes_print_and_write_as_one(command, data_flags, tmp_path):
         assert sorted(path.name for path in folder.iterdir()) == ["history.csv", "run.json"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch was built without gloo")
+def test_two_processes_make_one_comparison(command, data_flags, tmp_path):
+    out = tmp_path / "comparison"
+    small = ("--encoder", "cnn", "--encoder-width", 4, "--pretrain-epochs", 1, "--pretrain-batch-size", 16)
+    few = ("--steps", 2, "--fractions", 0.5, 1.0, "--repeats", 2, 1, "--n-pretrainings", 2, "--replicates", 800)
+    done = command("run", *data_flags, *TWO, *small, *few, "--no-minirocket", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("report: ") == done.stdout.count("store: ") == 1
+    assert json.loads((out / "run.json").read_text())["config"]["experiment"]["compute"]["devices"] == 2
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    assert {row["name"] for row in rows} > {"SimCLR frozen probe", "SimCLR fine-tuned", "supervised"}
+    assert (out / "report.html").stat().st_size > 10_000
+    assert not list(out.rglob(".*.part"))
+
+
 @pytest.mark.parametrize(("rank", "devices", "speaks"), [(0, 2, True), (1, 2, False), (1, 1, True)])
 def test_the_others_neither_print_nor_write_nor_remove(rank, devices, speaks, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("LOCAL_RANK", str(rank))

@@ -9,6 +9,7 @@ from pathlib import Path
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
@@ -42,7 +43,16 @@ def main(argv: list[str]) -> int:
 
 
 def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = "What pretraining buys") -> int:
-    """Build the store, run the experiment, write ``results.json`` and ``report.html``, say what came out."""
+    """Build the store, run the experiment, write ``results.json`` and ``report.html``, say what came out.
+
+    Of several processes the first one alone makes the report.
+    """
+    with first_process_speaks(options.experiment.compute) as is_first:
+        _compare(options, command, title, reports=is_first)
+    return DONE
+
+
+def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports: bool) -> None:
     tune_allocator()
     experiment = options.experiment.experiment()
     experiment.check(options.replicates)
@@ -56,6 +66,8 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
             options.out, command=list(command), config=config, seed=options.experiment.seed, data=facts
         ) as run:
             run_experiment(experiment, store, labels, splits, options.out, encoders=options.encoders)
+            if not reports:
+                return
             print("computing intervals and writing the report", flush=True)
             report = make_report(
                 options.out, store, labels, splits, title=title, about=about, run=run, n_replicates=options.replicates
@@ -65,4 +77,3 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
         stop.add_note("the same command goes on where this one stopped")
         raise
     print(headline(report), *findings(report), f"report: {page}", sep="\n")
-    return DONE

@@ -13,7 +13,15 @@ from ssrl_ecg.evaluation.experiment import Experiment
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.loop import Compute, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCompute(Compute):
+    """Where and how exactly to compute."""
+
+    precision: Precision = "bf16"
+    """"bf16" is about 1.6 times as fast on recent processors; weights stay float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +50,7 @@ class ExperimentOptions:
     """Include MiniRocket + ridge (needs the extra packages of ssrl-ecg[floors])."""
     seed: int = 42
     """First seed of subsets, pretrainings and trainings."""
-    precision: Literal["32", "bf16"] = "bf16"
-    """"bf16" is about 1.6 times as fast on recent processors; weights stay float32."""
-    accelerator: str = "auto"
-    """Lightning's accelerator, such as cpu or gpu."""
+    compute: RunCompute = field(default_factory=RunCompute)
 
     def experiment(self) -> Experiment:
         """Build the experiment.
@@ -71,5 +76,5 @@ class ExperimentOptions:
             design=self.labels.design(self.seed),
             n_pretrainings=self.n_pretrainings,
             minirocket=self.minirocket,
-            compute=Compute(precision=self.precision, accelerator=self.accelerator),
+            compute=self.compute,
         )

@@ -121,6 +121,10 @@ class Experiment:
                 found=n_replicates,
             )
 
+    def processes(self) -> dict[str, int]:
+        """Plain values that identify a training by several processes, whose batches add up; none for a single one."""
+        return {"devices": self.compute.devices} if self.compute.devices > 1 else {}
+
     def make_encoder(self) -> Encoder:
         """Build a fresh encoder from torch's current seed."""
         return self.encoder_kind(self.encoder_config)
@@ -170,6 +174,7 @@ class _Runner:
                 "data": self.store.facts.source_fingerprint,
                 "records": self.training_records,
             }
+            | self.experiment.processes()
         )
         if path.exists() and (saved := load_encoder(path)).provenance.get("settings") == settings:
             if history.exists():  # not beside encoders of runs that noted it in their results alone
@@ -230,6 +235,7 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
         "encoder_config": as_config(experiment.encoder_config),
         "preprocessing": runner.preprocessing.to_dict(),
         "precision": experiment.compute.precision,
+        **experiment.processes(),
         "data": runner.store.facts.source_fingerprint,
     }
     plans = [plan for method in experiment.methods for plan in _method_plans(runner, method, common)]
