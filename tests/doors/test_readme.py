@@ -14,7 +14,7 @@ README = Path(__file__).parents[2] / "README.md"
 SHORTER = {
     "demo": "--n-records 80",
     "run": "--pretrain-epochs 1 --steps 2 --encoder-width 4 --fractions 0.5 --repeats 2 --n-pretrainings 1 "
-    "--replicates 400 --no-minirocket --accelerator cpu",
+    "--replicates 400 --floors --accelerator cpu",
     "pretrain": "--epochs 1 --encoder-width 4 --batch-size 32 --accelerator cpu",
     "finetune": "--steps 4 --evaluate-every 2 --accelerator cpu",
     "supervised": "--steps 4 --evaluate-every 2 --encoder-width 4 --accelerator cpu",
@@ -29,7 +29,7 @@ def readme_commands() -> list[str]:
 
 def test_the_readme_shows_the_whole_way():
     commands = {line.split()[1] for line in readme_commands()}
-    assert commands == {"demo", "data", "run", "pretrain", "finetune", "probe", "supervised", "evaluate"}
+    assert commands == {"demo", "data", "run", "pretrain", "finetune", "probe", "supervised", "evaluate", "measure"}
 
 
 @pytest.mark.slow

@@ -37,8 +37,8 @@ class MeasureOptions:
     """In place of files: a folder of PTB-XL, or KIND:FOLDER as other commands take it."""
     labels_csv: Path = Path("labels.csv")
     """Table of a folder: source, relative to the folder."""
-    sampling_rate_hz: float = 100.0
-    """Samples per second at which --data is read; PTB-XL has 100 and 500."""
+    sampling_rate_hz: float | None = None
+    """Samples per second at which --data is read; without it 100 for PTB-XL, which has 100 and 500, else 500."""
     file_rate_hz: float | None = None
     """Sampling rate of CSV and NPY files."""
     unit: Literal["mV", "uV", "V"] | None = None
@@ -69,7 +69,8 @@ def _recordings(options: MeasureOptions) -> Recordings:
     named = DataOptions(
         data=options.data, labels_csv=options.labels_csv, file_rate_hz=options.file_rate_hz, unit=options.unit
     )
-    return named.source(options.sampling_rate_hz)
+    is_ptbxl = Path(options.data).exists() or options.data.startswith("ptbxl:")
+    return named.source(options.sampling_rate_hz or (100.0 if is_ptbxl else 500.0))
 
 
 def _measure_many(options: MeasureOptions, out: Path) -> int:

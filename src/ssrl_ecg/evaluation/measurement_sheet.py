@@ -93,7 +93,7 @@ def measurement_picture(
     n_marks = len(MARKS)
     waves_s = {wave: delineation.overall_s[:, k * n_marks : (k + 1) * n_marks] for k, wave in enumerate(WAVES)}
     mask = wave_mask(waves_s, signal_mv.shape[1], sampling_rate_hz)
-    remarks = ", ".join(flag.replace("_", " ") for flag in measured.flags)
+    remarks = ", ".join(flag.replace("_", " ").replace(" p ", " P ") for flag in measured.flags)
     title = f"{name}  ·  {remarks}" if remarks else name
     return plot_ecg(signal_mv, sampling_rate_hz, title=title, wave_mask=mask, headline=headline(measured))
 
@@ -102,7 +102,7 @@ def _text(measured: Measured, keys: tuple[str, ...], form: str) -> str:
     values = [measured.values[key] for key in keys]
     if all(math.isnan(value) for value in values):
         return _ABSENT
-    return form.format(*values).replace("nan", _ABSENT)
+    return form.format(*values).replace("nan°", _ABSENT).replace("nan", _ABSENT)
 
 
 def _lead_lines(measured: Measured) -> list[str]:
