@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 _QRS_REACH_S = 0.10
 """Half the width of the window in which the shapes of two QRS complexes are compared."""
 _SAME_SHAPE_CORRELATION = 0.90
+_POSSIBLY_SAME_CORRELATION = 0.5
+"""From here on beats are compared once more, each moved to where it fits best."""
 _LARGEST_JITTER_S = 0.028
 _BEFORE_S, _AFTER_S = 0.40, 0.72
 """What is averaged of a beat: as far before and after its R peak as a P wave begins and a T wave ends."""
@@ -102,12 +105,12 @@ def best_shift(
     n_leads, n_beats, n_wide = windows.shape
     n = n_wide - 2 * largest
     by_lead = patterns.reshape(n_beats, n_leads, n).swapaxes(0, 1)
-    products = [np.einsum("lbt,lbt->b", windows[:, :, lag : lag + n], by_lead) for lag in range(2 * largest + 1)]
+    products = np.einsum("lbkt,lbt->kb", sliding_window_view(windows, n, axis=-1), by_lead)
     sums = np.cumsum(np.pad(windows, ((0, 0), (0, 0), (1, 0))), axis=-1)
     total = sums[..., n:] - sums[..., : 2 * largest + 1]
     squares = np.cumsum(np.pad(np.einsum("lbt,lbt->bt", windows, windows), ((0, 0), (1, 0))), axis=-1)
     energy = (squares[:, n:] - squares[:, : 2 * largest + 1] - np.einsum("lbt,lbt->bt", total, total) / n).T
-    fit = np.stack(products) / np.sqrt(np.maximum(energy, 1e-18))
+    fit = products / np.sqrt(np.maximum(energy, 1e-18))
     best = fit.argmax(axis=0)
     return best - largest, fit[best, np.arange(n_beats)]
 
@@ -122,18 +125,18 @@ def _grouped(
     correlation = core @ core.T
     alike = correlation > _SAME_SHAPE_CORRELATION
     whole = (r >= reach) & (r < leads.shape[-1] - reach)
-    shape, n_shapes = np.full(len(r), -1), 0
+    shape, shift, n_shapes = np.full(len(r), -1), np.zeros(len(r), dtype=np.int64), 0
     left = whole.copy() if whole.any() else ~whole
     while left.any():
         seed = int(np.where(left, (alike & left).sum(axis=1), -1).argmax())
-        members = left & alike[seed]
-        members[seed] = True
-        shape[members] = n_shapes
-        left &= ~members
+        candidates = np.flatnonzero(left & (correlation[seed] > _POSSIBLY_SAME_CORRELATION))
+        moved, fit = best_shift(windows[:, candidates], np.repeat(core[[seed]], len(candidates), axis=0), largest)
+        same = (fit > _SAME_SHAPE_CORRELATION) | (candidates == seed)
+        members = candidates[same]
+        shape[members], shift[members] = n_shapes, moved[same]
+        left[members] = False
         n_shapes += 1
     grouped = np.flatnonzero(shape >= 0)
     for beat in np.flatnonzero(shape < 0):
         shape[beat] = shape[grouped[correlation[beat, grouped].argmax()]]
-    means = np.stack([core[(shape == k) & whole].mean(axis=0) if whole.any() else core[0] for k in range(n_shapes)])
-    shifts, _ = best_shift(windows, means[shape], largest)
-    return r + np.where(whole, shifts, 0), shape
+    return r + shift, shape

@@ -1,4 +1,15 @@
-"""Where the P wave, QRS complex and T wave of every beat begin, peak and end, in every lead and over all leads."""
+"""Where the P wave, QRS complex and T wave of every beat begin, peak and end, in every lead and over all leads.
+
+Boundaries are found on average beats: the beats of a recording are grouped by shape, and QRS and T are delineated once
+per shape (``beats``, ``waves_qrs``, ``waves_t``), P once per recording on what precedes the QRS complexes
+(``waves_p``). A boundary is where the slope of all leads together, the spatial velocity of vectorcardiography, rises
+above or falls below a fraction of its maximum; each lead may then deviate from that a little. Beats differ in when
+their P and T waves come, which correlation with the average finds.
+
+Every constant of these modules was chosen on the odd-numbered records of LUDB (Kalyakulina et al. 2020,
+https://doi.org/10.1109/ACCESS.2020.3029211); those of ``rpeaks`` on MIT-BIH (Moody and Mark 2001,
+https://doi.org/10.1109/51.932724).
+"""
 
 from __future__ import annotations
 
@@ -37,8 +48,8 @@ class Delineation:
         duration_s: length of that signal.
         leads_s: (12, beat, 9) seconds from the record's start, last axis ``FIDUCIALS``; NaN where a wave is absent, was
             not found, or the lead is unusable.
-        overall_s: (beat, 9) over all usable leads: earliest credible onset, latest credible offset, and the peaks of
-            the leads' vector magnitude.
+        overall_s: (beat, 9) over all usable leads: the onset that a quarter of the leads precede, the offset that a
+            quarter follow, the median peak, and as R peak the largest deflection of all leads together. NaN as in ``leads_s``.
         usable: (12,) leads that are neither flat, mostly missing nor saturated.
         paced: (beat,) a pacemaker spike starts the complex.
         ectopic: (beat,) premature and of another shape than most beats.
@@ -141,7 +152,8 @@ def _inside_gap(leads_s: NDArray[np.float64], missing: NDArray[np.bool_], sampli
     """Return (12, beat, 9) which instants lie where the lead's samples are missing."""
     sample = np.rint(np.nan_to_num(leads_s) * sampling_rate_hz).astype(np.int64)
     lead = np.arange(len(leads_s))[:, None, None]
-    return missing[lead, np.minimum(sample, missing.shape[-1] - 1)]
+    inside: NDArray[np.bool_] = missing[lead, np.minimum(sample, missing.shape[-1] - 1)]
+    return inside
 
 
 def _follows_spike(qrs_offset_s: NDArray[np.float64], spikes_s: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -149,7 +161,7 @@ def _follows_spike(qrs_offset_s: NDArray[np.float64], spikes_s: NDArray[np.float
     if len(spikes_s) < 2:  # a single one is an artefact
         return np.zeros(qrs_offset_s.shape[1], dtype=bool)
     since_s = _quantile(qrs_offset_s, 0.5)[:, None] - spikes_s
-    paced: NDArray[np.bool_] = ((since_s > 0) & (since_s < _SPIKE_TO_QRS_OFFSET_S)).any(axis=1)
+    paced: NDArray[np.bool_] = np.any((since_s > 0) & (since_s < _SPIKE_TO_QRS_OFFSET_S), axis=1)
     return paced
 
 
@@ -160,11 +172,12 @@ def _quantile(values: NDArray[np.float64], q: float) -> NDArray[np.float64]:
     low = np.floor(at).astype(np.int64)
     below = np.take_along_axis(ordered, low[None], axis=0)[0]
     above = np.take_along_axis(ordered, np.ceil(at).astype(np.int64)[None], axis=0)[0]
-    return below + (at - low) * (above - below)
+    quantile: NDArray[np.float64] = below + (at - low) * (above - below)
+    return quantile
 
 
 def _over_all_leads(leads_s: NDArray[np.float64], r_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (beat, 9): onsets that a quarter of the leads precede, offsets that a quarter follow, median peaks."""
+    """Return (beat, 9): onsets that a quarter of the leads precede, offsets that a quarter follow, and median peaks."""
     quantiles = {"onset": 0.25, "offset": 0.75, "peak": 0.5}
     columns = [_quantile(leads_s[:, :, k], quantiles[name.split("_")[1]]) for k, name in enumerate(FIDUCIALS)]
     overall = np.stack(columns, axis=1)

@@ -25,7 +25,7 @@ _BIN_S = 1.6
 _NEIGHBOURING_BINS = 7
 _HIGHEST = 1.5
 """Envelopes are limited to so many times their usual height: one lead's artefact cannot outvote the others."""
-_THRESHOLD = 0.42
+_THRESHOLD, _THRESHOLD_PER_NOISE, _HIGHEST_THRESHOLD = 0.30, 0.8, 0.45
 _SEARCH_BACK_THRESHOLD = 0.25
 _LONG_GAP_RR = 1.6
 _SEARCH_BACK_CLEARANCE_S = 0.36
@@ -65,9 +65,10 @@ def r_peak_samples(conditioned: Conditioned) -> NDArray[np.int64]:
     strength = _strength(_envelopes(conditioned), rate_hz)
     at, _ = find_peaks(strength, distance=round(_REFRACTORY_S * rate_hz))
     at = at[(at >= ends) & (at < len(strength) - ends)]
-    level, _ = _level_and_floor(strength[None], rate_hz)
-    relative = strength[at] / np.maximum(level[0, at], np.float32(1e-6))
-    return _at_largest_deflection(at[_accepted(at, relative, rate_hz)] * _DECIMATION, conditioned)
+    level, floor = _level_and_floor(strength[None], rate_hz)
+    level = np.maximum(level, np.float32(1e-6))
+    relative, noise = strength[at] / level[0, at], floor[0, at] / level[0, at]
+    return _at_largest_deflection(at[_accepted(at, relative, noise, rate_hz)] * _DECIMATION, conditioned)
 
 
 def _envelopes(conditioned: Conditioned) -> NDArray[np.float32]:
@@ -76,7 +77,8 @@ def _envelopes(conditioned: Conditioned) -> NDArray[np.float32]:
     n_wide = round(_ENVELOPE_S * conditioned.rate_hz)
     energy = uniform_filter1d(slopes**2, n_wide, axis=-1, mode="nearest")
     energy = uniform_filter1d(energy, n_wide // 2, axis=-1, mode="nearest")
-    return np.sqrt(np.maximum(energy[:, ::_DECIMATION], 0))
+    envelopes: NDArray[np.float32] = np.sqrt(np.maximum(energy[:, ::_DECIMATION], 0))
+    return envelopes
 
 
 def _strength(envelopes: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32]:
@@ -107,9 +109,11 @@ def _level_and_floor(envelopes: NDArray[np.float32], rate_hz: float) -> tuple[ND
     return level, floor
 
 
-def _accepted(at: NDArray[np.int64], relative: NDArray[np.float32], rate_hz: float) -> NDArray[np.bool_]:
-    """Choose beats among peaks: all high ones, and in long gaps the highest of the lower ones."""
-    accepted = relative > _THRESHOLD
+def _accepted(
+    at: NDArray[np.int64], relative: NDArray[np.float32], noise: NDArray[np.float32], rate_hz: float
+) -> NDArray[np.bool_]:
+    """Choose beats among peaks: high ones, less so where little lies between beats, and the highest in long gaps."""
+    accepted: NDArray[np.bool_] = relative > np.minimum(_THRESHOLD + _THRESHOLD_PER_NOISE * noise, _HIGHEST_THRESHOLD)
     eligible, clearance = relative > _SEARCH_BACK_THRESHOLD, _SEARCH_BACK_CLEARANCE_S * rate_hz
     for _ in range(3):
         beats = np.flatnonzero(accepted)
@@ -132,5 +136,6 @@ def _at_largest_deflection(at: NDArray[np.int64], conditioned: Conditioned) -> N
     size = (leads**2).sum(axis=0)
     reach = round(_PEAK_REACH_S * conditioned.rate_hz)
     window = np.clip(at[:, None] + np.arange(-reach, reach + 1), 0, len(size) - 1)
-    moved: NDArray[np.int64] = np.unique(window[np.arange(len(at)), size[window].argmax(axis=1)])
-    return moved[size[moved] > _SMALLEST_QRS_MV**2]
+    moved = np.unique(window[np.arange(len(at)), size[window].argmax(axis=1)])
+    large_enough: NDArray[np.int64] = moved[size[moved] > _SMALLEST_QRS_MV**2]
+    return large_enough

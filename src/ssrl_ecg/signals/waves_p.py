@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +72,10 @@ def find_p(
     slope = slopes(windows)
     units = unit_vectors(slope[:, :, largest:-largest])
     good = inside & (free > 0.5 * room)
-    n_good = max(np.count_nonzero(good), 2)
+    n_good = max(int(np.count_nonzero(good)), 2)
     together = ((units[good].sum(axis=0) ** 2).sum() - n_good) / (n_good * (n_good - 1))
-    pattern, shift, agreement = units, np.zeros(len(stop), dtype=np.int64), np.zeros(len(stop))
+    shift: NDArray[np.int64] = np.zeros(len(stop), dtype=np.int64)
+    agreement: NDArray[np.floating[Any]] = np.zeros(len(stop))
     for _ in range(2):
         total = units[good].sum(axis=0)
         others = total - units * good[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from ssrl_ecg.signals.beats import Beats
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes
@@ -11,6 +12,8 @@ from ssrl_ecg.signals.edges import falls_below, rises_above, slopes
 _CORE_S = 0.12
 _CORE_LEVEL = 0.3
 _ONSET_LEVEL, _OFFSET_LEVEL = 0.05, 0.07
+_VALLEY_LEVEL, _VALLEY_REACH_S = 0.12, 0.016
+"""Where T follows QRS without a pause, the slope never falls below the level: its valley is the boundary then."""
 _NOISE_FACTOR = 1.5
 _STAY_S = 0.008
 _LONGEST_BEFORE_S, _LONGEST_AFTER_S = 0.13, 0.18
@@ -19,7 +22,7 @@ _SMALLEST_R = 0.1
 _LEAD_LEVEL = 0.10
 _LEAD_REACH_S = 0.040
 _LEAD_WEIGHT = 0.4
-_ONSET_BIAS_S, _OFFSET_BIAS_S = -0.006, 0.002
+_ONSET_BIAS_S, _OFFSET_BIAS_S = -0.006, 0.0027
 
 
 def find_qrs(beats: Beats) -> NDArray[np.float64]:
@@ -48,6 +51,7 @@ def find_qrs(beats: Beats) -> NDArray[np.float64]:
         level = np.maximum(np.array([_ONSET_LEVEL, _OFFSET_LEVEL]) * top, noise)
         onset = rises_above(activity[None], strong[:1], level[:1], n_stay)[0]
         offset = falls_below(activity[None], strong[-1:], level[1:], n_stay)[0]
+        offset = min(offset, _first_valley(activity, strong[-1], _VALLEY_LEVEL * top, beats.rate_hz))
         onset = max(onset, origin - _LONGEST_BEFORE_S * beats.rate_hz)
         offset = min(offset, origin + _LONGEST_AFTER_S * beats.rate_hz)
         found[:, shape] = _in_leads(beats.averages[:, shape], steep[:, shape], onset, offset, beats.rate_hz)
@@ -69,6 +73,13 @@ def _in_leads(
     own_onset = onset + _LEAD_WEIGHT * (begins - onset) + _ONSET_BIAS_S * rate_hz
     own_offset = offset + _LEAD_WEIGHT * (ends - offset) + _OFFSET_BIAS_S * rate_hz
     return np.stack([own_onset, peak, own_offset], axis=1)
+
+
+def _first_valley(activity: NDArray[np.float32], after: int, level: float, rate_hz: float) -> int:
+    """Return the first sample from a strong one on at which activity is low and lowest nearby; the last if none is."""
+    lowest = activity <= minimum_filter1d(activity, 2 * round(_VALLEY_REACH_S * rate_hz) + 1, mode="nearest")
+    valleys = np.flatnonzero(lowest[after:] & (activity[after:] < level))
+    return after + int(valleys[0]) if len(valleys) else len(activity) - 1
 
 
 def _first_above(activity: NDArray[np.float32], level: NDArray[np.float32]) -> NDArray[np.float64]:
