@@ -1,0 +1,95 @@
+"""What the floors know of every record: its measurements, made once per store, and if asked for age and sex."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.measurement_table import measure_records
+from ssrl_ecg.files import atomic_path
+
+_SIGNALS = Path(__file__).parents[2] / "signals"
+_OLDEST_KNOWN_YEARS = 90.0
+_FARTHEST_SD = 3.0
+
+
+@cache
+def measurement_version() -> str:
+    """Short hash of the source that measures: all of ``signals``, so that nobody has to remember a number."""
+    sources = sorted(_SIGNALS.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+
+
+def measured(store: RecordStore) -> pd.DataFrame:
+    """Measurements of every record of a store, from ``measurements.npz`` in its folder if they are there.
+
+    The file says which source the store was made from and which version measured; made otherwise, it is replaced. A
+    store that cannot be written to is measured each time.
+
+    Returns:
+        float64 (record, measurement), NaN where something could not be measured.
+    """
+    path = store.path / "measurements.npz"
+    made_from = f"{store.facts.source_fingerprint} {measurement_version()}"
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as saved:
+            if str(saved["made_from"]) == made_from:
+                return pd.DataFrame(saved["values"], columns=saved["names"])
+    table: pd.DataFrame = measure_records(store, n_jobs=-1).values.reset_index(drop=True)
+    with suppress(OSError), atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, made_from=made_from, names=table.columns.to_numpy(str), values=table.to_numpy(np.float64))
+    return table
+
+
+def age_and_sex(store: RecordStore) -> pd.DataFrame:
+    """Age in years and sex (as the source codes it) of every record, NaN where not known.
+
+    PTB-XL gives patients of more than 89 years the age 300 (Wagner et al. 2020); whatever is above 90 becomes 90.
+
+    Raises:
+        InputError: the store's table has no such columns.
+    """
+    missing = [name for name in ("age", "sex") if name not in store.records]
+    if missing:
+        raise InputError(
+            "this floor needs the age and sex of the patients", file=store.path, field=", ".join(missing),
+            expected="columns of the records' table",
+        )  # fmt: skip
+    age, sex = (pd.to_numeric(store.records[name], errors="coerce") for name in ("age", "sex"))
+    return pd.DataFrame({"age_years": age.clip(upper=_OLDEST_KNOWN_YEARS), "sex": sex})
+
+
+def standardised(features: NDArray[np.floating[Any]], training_rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Standardise columns with what the training records show, whether they are labelled or not.
+
+    Missing values become the column's median and get a 0/1 column of their own; a column that never varies becomes 0.
+    Values are cut at three standard deviations: a measurement that went wrong is far from all others.
+
+    Args:
+        features: (record, feature), NaN where missing.
+        training_rows: rows that medians, means and standard deviations come from.
+
+    Returns:
+        float64 (record, feature + features with gaps among the training records).
+    """
+    known = np.asarray(features, dtype=np.float64)
+    gaps = np.isnan(known)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
+        medians = np.nan_to_num(np.nanmedian(known[training_rows], axis=0))
+    with_gaps = gaps[training_rows].any(axis=0)
+    whole = np.concatenate([np.where(gaps, medians, known), gaps[:, with_gaps]], axis=1)
+    mean, deviation = whole[training_rows].mean(axis=0), whole[training_rows].std(axis=0)
+    varies = deviation > 1e-9 * np.maximum(1.0, np.abs(mean))
+    scaled = np.where(varies, whole - mean, 0.0) / np.where(varies, deviation, 1.0)
+    return np.asarray(np.clip(scaled, -_FARTHEST_SD, _FARTHEST_SD))
