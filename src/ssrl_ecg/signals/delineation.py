@@ -49,7 +49,7 @@ class Delineation:
         leads_s: (12, beat, 9) seconds from the record's start, last axis ``FIDUCIALS``; NaN where a wave is absent, was
             not found, or the lead is unusable.
         overall_s: (beat, 9) over all usable leads: the onset that a quarter of the leads precede, the offset that a
-            quarter follow, the median peak, and as R peak the largest deflection of all leads together. NaN as in ``leads_s``.
+            quarter follow, the median peak, and as R peak the largest deflection of all leads together.
         usable: (12,) leads that are neither flat, mostly missing nor saturated.
         paced: (beat,) a pacemaker spike starts the complex.
         ectopic: (beat,) premature and of another shape than most beats.
