@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 from ssrl_ecg.augmentations.recipes import RECIPES
@@ -129,6 +130,31 @@ def test_row_equals_a_slow_recomputation_from_the_files(finished, synthetic_stor
     assert row.brier == pytest.approx(np.average(values, weights=weights), abs=1e-6)
 
 
+def test_calibration_slope_and_intercept_are_those_of_an_unpenalised_regression(finished):
+    folder, _, _, report = finished
+    results = ResultsFolder(folder)
+    row = next(row for row in report.rows if row.name == "supervised" and row.label_fraction == 0.2)
+    fits = []
+    for cell in results.cells(row.name, 0.2):
+        for target, log_odds in zip(results.records.targets.T, cell.scores.T.astype(float), strict=True):
+            fit = LogisticRegression(C=1e10, tol=1e-10, max_iter=10_000).fit(log_odds[:, None], target)
+            fits.append((fit.coef_[0, 0], fit.intercept_[0]))
+    assert (row.calibration_slope, row.calibration_intercept) == pytest.approx(tuple(np.mean(fits, axis=0)), rel=1e-3)
+
+
+def test_trainings_of_classifiers_leave_their_curves(finished):
+    _, _, _, report = finished
+    curves = {curve.name: curve for curve in report.training}
+    for arm in ("supervised", "SimCLR fine-tuned"):
+        for amount in ("20", "100"):
+            series = curves[f"{arm} on {amount} % of the labels, first subset"].series
+            splits = {f"validation AUROC/split {number}" for number in (1, 2, 3)}
+            assert {"loss/training", "loss/validation"} | splits == {*series}
+            assert len({len(values) for values in series.values()}) == 1
+            assert np.isfinite(series["loss/training"]).all()
+    assert not any("probe" in name or "MiniRocket" in name for name in curves)
+
+
 def test_each_record_is_tested_once_by_the_split_that_holds_it(finished):
     folder, _, splits, _ = finished
     results = ResultsFolder(folder)
@@ -226,7 +252,7 @@ def test_without_validation_there_are_no_decisions_and_no_calibration(unvalidate
     _, _, _, report = unvalidated
     for row in report.rows:
         assert not np.isnan(row.auprc)
-        for name in ("f1", "sensitivity", "specificity", "ppv", "npv", "brier", "ece"):
+        for name in ("f1", "sensitivity", "specificity", "ppv", "npv", "brier", "ece", "calibration_slope"):
             assert np.isnan(getattr(row, name))
             assert row.undefined[name]
     assert report.examples == ()
@@ -237,7 +263,11 @@ def test_encoders_can_be_shared_and_their_history_is_noted_again(unvalidated, fi
     names = sorted(path.name for path in (unvalidated[0] / "pretraining").glob("*.json"))
     assert names == sorted(path.name for path in (finished[0] / "pretraining").glob("*.json"))
     assert not (unvalidated[0] / "models").exists()
-    assert [curve.name for curve in unvalidated[3].training] == [curve.name for curve in finished[3].training]
+    curves = [
+        [curve.name for curve in one[3].training if curve.name.startswith("pretraining")]
+        for one in (unvalidated, finished)
+    ]
+    assert curves[0] == curves[1] != []
 
 
 def test_the_page_of_the_track_without_validation_says_so(unvalidated, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -22,6 +22,7 @@ from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.probe import choose_probe, cross_validated_probe, fit_probe
 
 Family = Literal["method", "supervised", "floor"]
+History = Mapping[str, float]
 T = TypeVar("T")
 
 HEAD_INVERSE_PENALTY = 1e-2
@@ -37,10 +38,12 @@ class Scores:
         validation: float32 (validation record, class), in the split's order; without rows in the track without
             validation.
         test: float32 (test record, class), in the split's order.
+        history: what the training logged, one entry per look; the same for all splits, and empty without gradients.
     """
 
     validation: np.ndarray
     test: np.ndarray
+    history: tuple[History, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ class TrainedArm(Arm):
             both = predict_logits(
                 classifier, self.preprocessing, task.store, np.concatenate([split.validation, split.test])
             )
-            scores.append(Scores(both[: len(split.validation)], both[len(split.validation) :]))
+            n_validation = len(split.validation)
+            scores.append(Scores(both[:n_validation], both[n_validation:], tuple(result.history)))
         return scores
 
     def _classifier(self, task: Task) -> Classifier:

@@ -76,7 +76,7 @@ def make_report(
         rows=tuple(rows),
         comparisons=tuple(comparisons),
         curves=tuple(_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
-        training=tuple(_training_curves(folder)),
+        training=(*_pretraining_curves(folder), *_classifier_curves(results)),
         examples=tuple(_examples(results, rows, store)),
         notes=tuple(notes),
         track="validation fold" if results.has_validation else "no validation",
@@ -152,7 +152,7 @@ def _curves(results: ResultsFolder, fraction: float) -> report.Curves:
     return report.Curves(label_fraction=fraction, **found)
 
 
-def _training_curves(folder: Path) -> Iterator[report.TrainingCurve]:
+def _pretraining_curves(folder: Path) -> Iterator[report.TrainingCurve]:
     for path in sorted((folder / "pretraining").glob("*.json")):
         history = json.loads(path.read_text(encoding="utf-8"))["history"]
         names = [name for name in dict.fromkeys(name for row in history for name in row) if name != "epoch"]
@@ -160,6 +160,26 @@ def _training_curves(folder: Path) -> Iterator[report.TrainingCurve]:
             name=f"pretraining {path.stem}",
             series={name: tuple(row.get(name, float("nan")) for row in history) for name in names},
         )
+
+
+def _classifier_curves(results: ResultsFolder) -> Iterator[report.TrainingCurve]:
+    """What was logged while each row's first label subset was trained on."""
+    for fraction, arm in results.pairs():
+        if history := results.history(arm, fraction):
+            names = [name for name in dict.fromkeys(name for row in history for name in row) if name != "epoch"]
+            yield report.TrainingCurve(
+                name=f"{arm} on {100 * fraction:.3g} % of the labels, first subset",
+                x="look at the validation records" if results.has_validation else "look",
+                series={_series(name): tuple(row.get(name, float("nan")) for row in history) for name in names},
+            )
+
+
+def _series(logged: str) -> str:
+    """Name a classifier's series such that those that belong together share a plot."""
+    name, _, split = logged.partition("auroc_")
+    if not name:
+        return f"validation AUROC/split {int(split) + 1}"
+    return {"loss": "loss/training", "validation_loss": "loss/validation"}.get(logged, logged)
 
 
 def _examples(results: ResultsFolder, rows: Sequence[Row], store: RecordStore) -> Iterator[report.Example]:

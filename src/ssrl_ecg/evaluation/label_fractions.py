@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ssrl_ecg.data.splits import Split, assert_patients_disjoint, nested_subsets
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
-from ssrl_ecg.files import atomic_path, write_json
+from ssrl_ecg.files import atomic_path, jsonable, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,21 +164,26 @@ def describe_cell(cell: Cell, ids: np.ndarray) -> dict[str, Any]:
 
 
 def save_scores(path: Path, scores: Sequence[Scores], identity: str) -> None:
-    """Write one cell's scores of all splits, compressed, whole or not at all."""
+    """Write one cell's scores of all splits and the training's history, compressed, whole or not at all."""
     arrays: dict[str, Any] = {
         f"{part}_{number}": np.asarray(getattr(one, part), np.float32)
         for number, one in enumerate(scores)
         for part in ("validation", "test")
     }
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, identity=np.array(identity), **arrays)
+        history = json.dumps(jsonable(scores[0].history))
+        np.savez_compressed(file, identity=np.array(identity), history=np.array(history), **arrays)
 
 
 def load_scores(path: Path) -> tuple[list[Scores], str]:
     """Read one cell's scores and the identity of the arm and task that made them."""
     with np.load(path, allow_pickle=False) as archive:
         n_splits = sum(name.startswith("test_") for name in archive.files)
-        scores = [Scores(archive[f"validation_{number}"], archive[f"test_{number}"]) for number in range(n_splits)]
+        stored = json.loads(str(archive["history"])) if "history" in archive.files else []
+        history = tuple({name: math.nan if x is None else x for name, x in row.items()} for row in stored)
+        scores = [
+            Scores(archive[f"validation_{number}"], archive[f"test_{number}"], history) for number in range(n_splits)
+        ]
         return scores, str(archive["identity"])
 
 

@@ -49,6 +49,8 @@ class Row:
         npv: negative predictive value.
         brier: mean squared error of the probabilities.
         ece: expected calibration error.
+        calibration_slope: of outcomes against log-odds; 1 is right, below 1 probabilities are too extreme.
+        calibration_intercept: of the same fit; 0 is right.
         n_subsets: label subsets averaged over.
         n_seeds: seeds per subset.
         per_fold: test fold -> macro AUROC.
@@ -70,6 +72,8 @@ class Row:
     npv: float = math.nan
     brier: float = math.nan
     ece: float = math.nan
+    calibration_slope: float = math.nan
+    calibration_intercept: float = math.nan
     n_subsets: int
     n_seeds: int
     per_fold: dict[int, float] = field(default_factory=dict)

@@ -25,6 +25,8 @@ _SCORES = {
     "npv": "NPV",
     "brier": "Brier",
     "ece": "ECE",
+    "calibration_slope": "Slope",
+    "calibration_intercept": "Intercept",
 }
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
@@ -26,11 +26,11 @@ import pandas as pd
 from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation import report_scores as report
-from ssrl_ecg.evaluation.arms import Family, Scores
+from ssrl_ecg.evaluation.arms import Family, History, Scores
 from ssrl_ecg.evaluation.groups import fold_groups, group_score
 from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
-from ssrl_ecg.metrics.calibration import adaptive_calibration_error, brier_score, probabilities_from_logits
+from ssrl_ecg.metrics.calibration import calibration_report, probabilities_from_logits
 from ssrl_ecg.metrics.comparison import Comparison, holm_corrected, paired_bootstrap
 from ssrl_ecg.metrics.inputs import macro
 from ssrl_ecg.metrics.multilabel import auroc, average_precision, decide, threshold_statistic
@@ -38,7 +38,7 @@ from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples
 from ssrl_ecg.metrics.thresholds import f1_thresholds
 
 _DECISION_METRICS = ("f1", "sensitivity", "specificity", "ppv", "npv")
-_CALIBRATION_METRICS = ("brier", "ece")
+_CALIBRATION_METRICS = ("brier", "ece", "calibration_slope", "calibration_intercept")
 
 BOOTSTRAP_SEED = 20_260
 """Seed of every interval, so that a table can be recomputed to the digit."""
@@ -163,6 +163,11 @@ class ResultsFolder:
         """An arm's scores at one fraction, every cell a subset (or seed) of its own."""
         return ModelScores(np.stack([cell.scores for cell in self.cells(arm, fraction)]))
 
+    def history(self, arm: str, fraction: float) -> tuple[History, ...]:
+        """What the training of an arm's first cell at one fraction logged; empty for an arm without gradients."""
+        path = next(path for found, _, path in self._cell_files(arm) if found == fraction)
+        return self._scores(path, self.arms[arm])[0].history
+
     def pairs(self) -> list[tuple[float, str]]:
         """(fraction, arm) of every row, fraction by fraction, arms in their order."""
         order = list(self.arms)
@@ -201,7 +206,7 @@ class ResultsFolder:
                 found=identity,
             )  # fmt: skip
         rankable = partial(rankable_scores, task=self.task, gives_logits=arm.gives_logits)
-        return [Scores(rankable(one.validation), rankable(one.test)) for one in found]
+        return [replace(one, validation=rankable(one.validation), test=rankable(one.test)) for one in found]
 
 
 def _cut(targets: np.ndarray, scores: np.ndarray, sigmoid: bool) -> np.ndarray:
@@ -239,11 +244,10 @@ def _calibration(
         return {}, dict.fromkeys(_CALIBRATION_METRICS, "one softmax, not one probability per class")
     if not results.has_validation:
         return {}, dict.fromkeys(_CALIBRATION_METRICS, "the track without validation records only ranks")
-    probabilities = [probabilities_from_logits(cell.scores) for cell in cells]
-    return {
-        "brier": float(np.mean([macro(brier_score(targets, one)) for one in probabilities])),
-        "ece": float(np.mean([macro(adaptive_calibration_error(targets, one)) for one in probabilities])),
-    }, {}
+    reports = [calibration_report(targets, probabilities_from_logits(cell.scores), results.classes) for cell in cells]
+    names = (name.removeprefix("calibration_") for name in _CALIBRATION_METRICS)
+    means = [float(np.mean([one.macro[name] for one in reports])) for name in names]
+    return dict(zip(_CALIBRATION_METRICS, means, strict=True)), {}
 
 
 def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replicates: int = 1000) -> report.Row:
