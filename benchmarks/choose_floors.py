@@ -1,0 +1,123 @@
+"""Every trial behind the constants of the floors: trained on folds 1-5 of the sample, judged on fold 6, all logged.
+
+    python benchmarks/choose_floors.py --data PTBXL_SAMPLE --store STORE
+
+Writes results/trials/floors.json, one entry per trial; entries already there are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import RidgeCV
+
+from ssrl_ecg.data.ptbxl import PTBXL
+from ssrl_ecg.data.splits import recipe_split
+from ssrl_ecg.data.store import build_store
+from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
+from ssrl_ecg.evaluation.floors.blends import Known, PriorBlend, Stack
+from ssrl_ecg.evaluation.floors.learners import Boosting, Forest, Logistic, Ridge, TableFloor
+from ssrl_ecg.evaluation.floors.tables import measurement_version
+from ssrl_ecg.evaluation.floors.workshop import Workshop
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
+from ssrl_ecg.evaluation.trials import run_trials
+from ssrl_ecg.signals.preprocessing import Preprocessing
+
+RESULTS = Path(__file__).parents[1] / "results" / "trials" / "floors.json"
+
+
+def ridge_per_class(known, targets, wanted, seed):
+    """A leave-one-out penalty for each class, features on the scale of the labelled records alone."""
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    deviation[deviation == 0] = 1
+    model = RidgeCV(alphas=Ridge().penalties, alpha_per_target=True).fit((known - mean) / deviation, targets)
+    return model.predict((wanted - mean) / deviation)
+
+
+def ranked(values, training_rows):
+    """Each score's rank among the training records, in [0, 1]."""
+    ranks = np.sort(values[training_rows], axis=0)
+    return np.stack([np.searchsorted(*pair) / len(ranks) for pair in zip(ranks.T, values.T, strict=True)], axis=1)
+
+
+def plans(shop: Workshop) -> Iterator[ArmPlan]:
+    """Everything that was tried, floor by floor."""
+    known, rows = shop.known, shop.known.training_rows
+    only_measured = known.table.to_numpy(np.float64)
+
+    def plan(name: str, settings: object, build: Callable[[], Floor]) -> ArmPlan:
+        return ArmPlan(
+            name, "floor", {"settings": settings, "measurements": measurement_version()},
+            lambda: FloorArm(name, build(), gives_probabilities=False), gives_logits=False,
+        )  # fmt: skip
+
+    def table(name: str, learner, features=None) -> ArmPlan:
+        return plan(name, asdict(learner), lambda: TableFloor(known.read if features is None else features, learner))
+
+    yield plan("criteria, no label", None, lambda: shop.criteria)
+    forest = Forest()
+    yield table("forest", forest)
+    yield table("forest, without grades of criteria", forest, only_measured)
+    yield table("forest, share of features .06", replace(forest, max_features=0.06))
+    yield table("forest, share of features .3", replace(forest, max_features=0.3))
+    yield table("forest, 100 trees", replace(forest, n_trees=100))
+    yield table("forest, 2 records in a leaf", replace(forest, min_leaf=2))
+    boosting = Boosting()
+    yield table("boosting", boosting)
+    yield table("boosting, 200 rounds", replace(boosting, n_rounds=200))
+    yield table("boosting, 4 leaves, 200 rounds", replace(boosting, max_leaves=4, n_rounds=200))
+    yield table("boosting, 10 records in a leaf", replace(boosting, min_leaf=10))
+    for penalty in (0.001, 0.003, 0.01, 0.03):
+        learner = Logistic(inverse_penalty=penalty)
+        yield plan(
+            f"logistic, C {penalty:g}", asdict(learner), lambda one=learner: TableFloor(known.read_standardised, one)
+        )
+    yield plan("MiniRocket, one penalty", asdict(Ridge()), lambda: shop.minirocket)
+    yield plan(
+        "MiniRocket, penalty per class", "scaled on labelled", lambda: TableFloor(known.minirocket, ridge_per_class)
+    )
+    for strength in (12.5, 25.0, 50.0, 100.0, 200.0):
+        blend = partial(PriorBlend, shop.criteria, shop.forest, strength)
+        yield plan(f"prior + forest, strength {strength:g}", strength, blend)
+    by_rank = Known(ranked(shop.criteria.values, rows))
+    yield plan("prior + forest, strength 50, by rank", 50.0, lambda: PriorBlend(by_rank, shop.forest))
+
+    members = {name: getattr(shop, name) for name in ("forest", "boosting", "minirocket", "logistic")}
+
+    def stack(name: str, defaults: dict[str, float], **settings: float) -> ArmPlan:
+        chosen = {member: members[member] for member in defaults}
+        return plan(
+            name, {"defaults": defaults, **settings},
+            lambda: PriorBlend(shop.criteria, Stack(chosen, defaults, **settings)),
+        )  # fmt: skip
+
+    three = {"forest": 0.6, "boosting": 0.2, "minirocket": 0.2}
+    yield stack("ensemble", three)
+    yield stack("ensemble, equal defaults", dict.fromkeys(three, 1 / 3))
+    yield stack("ensemble, forest and MiniRocket", {"forest": 0.7, "minirocket": 0.3})
+    yield stack("ensemble, with logistic", three | {"logistic": 0.0})
+    yield stack("ensemble, defaults alone", three, least=10**9)
+    yield stack("ensemble, defaults count 10", three, strength=10.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    arguments = parser.parse_args()
+    store = build_store(PTBXL(arguments.data), arguments.store).store
+    labels, split = store.labels("super"), recipe_split(store.records)
+    design = LabelFractions(fractions=(0.01, 0.1, 1.0), n_repeats=(10, 5, 1))
+    known = split.train[labels.known[split.train]]
+    cells = make_cells(design, labels, store.records["patient_id"].to_numpy(), known)
+    shop = Workshop(store, labels, split.train, Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0))
+    run_trials(RESULTS, list(plans(shop)), store, labels, split, cells)
+
+
+if __name__ == "__main__":
+    main()
