@@ -60,7 +60,7 @@ def test_two_processes_make_one_comparison(command, data_flags, tmp_path):
     out = tmp_path / "comparison"
     small = ("--encoder", "cnn", "--encoder-width", 4, "--pretrain-epochs", 1, "--pretrain-batch-size", 16)
     few = ("--steps", 2, "--fractions", 0.5, 1.0, "--repeats", 2, 1, "--n-pretrainings", 2, "--replicates", 800)
-    done = command("run", *data_flags, *TWO, *small, *few, "--no-minirocket", "--out", out)
+    done = command("run", *data_flags, *TWO, *small, *few, "--floors", "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("report: ") == done.stdout.count("store: ") == 1
     assert json.loads((out / "run.json").read_text())["config"]["experiment"]["compute"]["devices"] == 2

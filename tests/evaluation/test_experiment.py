@@ -32,12 +32,20 @@ from ssrl_ecg.training.provenance import refuse_seen
 from ssrl_ecg.training.run import run_record
 
 ABOUT = DataDescription("synthetic", "synthetic cohort", "Simulated.", "none")
-ARMS = ("SimCLR frozen probe", "SimCLR fine-tuned", "supervised", "random encoder probe", "MiniRocket + ridge")
+ARMS = (
+    "SimCLR frozen probe",
+    "SimCLR frozen probe, all layers",
+    "SimCLR fine-tuned",
+    "supervised",
+    "random encoder probe",
+    "random encoder probe, all layers",
+    "MiniRocket + ridge",
+)
 
 
 def tiny_experiment() -> Experiment:
     recipe = RECIPES["crop-timeout"]()
-    training = TrainingPlan(config=ClassifyConfig(steps=4, evaluate_every=2, batch_size=16), recipe=recipe)
+    training = TrainingPlan(config=ClassifyConfig(steps=4, passes=0, evaluate_every=2, batch_size=16), recipe=recipe)
     method = MethodPlan(
         name="SimCLR", kind=SimCLR, config=SimCLRConfig(hidden_dim=16, projection_dim=8),
         pretrain=PretrainConfig(epochs=1, batch_size=32), recipe=recipe,
@@ -51,6 +59,7 @@ def tiny_experiment() -> Experiment:
         finetune=training,
         design=LabelFractions(fractions=(0.2, 1.0), n_repeats=(2, 2)),
         n_pretrainings=2,
+        floors=("minirocket",),
         compute=Compute(accelerator="cpu"),
     )
 
@@ -216,7 +225,7 @@ def unvalidated(finished, synthetic_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unvalidated")
     labels, splits = synthetic_store.labels("super"), [without_validation(rotation_splits(synthetic_store.records))]
     design = LabelFractions(fractions=(1.0,), n_repeats=(2,), counts=(16,), count_repeats=3)
-    experiment = replace(tiny_experiment(), design=design, minirocket=False)
+    experiment = replace(tiny_experiment(), design=design, floors=())
     with (
         pytest.MonkeyPatch.context() as patch,
         run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run,

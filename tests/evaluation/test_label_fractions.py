@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ssrl_ecg.data.splits import rotation_splits, split_by_folds
 from ssrl_ecg.errors import InputError
@@ -18,7 +19,7 @@ from ssrl_ecg.evaluation.label_fractions import (
     save_scores,
     write_frame,
 )
-from ssrl_ecg.evaluation.summary import ResultsFolder
+from ssrl_ecg.evaluation.summary import ResultsFolder, make_comparisons
 
 
 class CountingArm(Arm):
@@ -139,6 +140,36 @@ def test_with_zero_labels_run_those_arms_that_need_none_and_nowhere_else(parts, 
     results = ResultsFolder(tmp_path)
     assert results.pairs() == [(0.0, "knows"), (8 / len(splits[0].train), "learns")]
     assert [results.n_labels(fraction) for fraction, _ in results.pairs()] == [0, 8]
+    pairs = [("learns", "knows")]
+    (found,) = make_comparisons(results, pairs, n_replicates=100)
+    values = [results.cells(arm, fraction)[0].scores for fraction, arm in results.pairs()]
+    learned = np.stack([cell.scores for cell in results.cells("learns", found.label_fraction)])
+    expected = np.mean([slow_auroc(results, scores) for scores in learned]) - slow_auroc(results, values[0])
+    assert found.difference == pytest.approx(expected)
+
+
+def slow_auroc(results, scores):
+    """Mean over classes of the mean over folds."""
+    records = results.records
+    return np.mean(
+        [
+            np.mean([roc_auc_score(records.targets[rows, k], scores[rows, k]) for rows in records.fold_rows().values()])
+            for k in range(5)
+        ]
+    )
+
+
+def test_an_arm_without_labels_is_not_compared_where_no_cell_is_without(parts, synthetic_store, tmp_path):
+    labels, splits, cells = parts
+    plans = [
+        ArmPlan("learns", "method", {}, CountingArm),
+        ArmPlan("knows", "floor", {}, CountingArm, needs_labels=False),
+    ]
+    write_frame(tmp_path, synthetic_store, labels, splits, cells)
+    facts = {"task": labels.task, "arms": [plan.facts() for plan in plans]}
+    (tmp_path / "arms.json").write_text(json.dumps(facts))
+    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    assert make_comparisons(ResultsFolder(tmp_path), [("learns", "knows")], n_replicates=100) == []
 
 
 def test_interrupted_cells_resume_and_changed_settings_run_again(parts, synthetic_store, tmp_path):

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         n_pretrainings=1,
         training=RunTrainingOptions(pretrain_epochs=25, steps=160),
         labels=LabelOptions(fractions=(0.1,), repeats=(3,)),
-        minirocket=False,
+        floors=(),
         seed=options.seed,
     )
     run = RunOptions(

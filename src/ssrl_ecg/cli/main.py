@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("ssrl_ecg.cli.probe", "fit a classifier on a pretrained encoder that stays frozen"),
     "supervised": ("ssrl_ecg.cli.supervised", "train a classifier from scratch"),
     "evaluate": ("ssrl_ecg.cli.evaluate", "judge a classifier on test records, with intervals"),
+    "benchmark": ("ssrl_ecg.cli.benchmark", "score frozen embeddings of any framework on published subsets and folds"),
+    "benchmark ids": ("ssrl_ecg.cli.benchmark_ids", "write the record ids of the benchmark's subsets and folds"),
     "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
     "run": ("ssrl_ecg.cli.run", "the whole comparison: pretrain, fine-tune, floors, report"),
 }
@@ -46,7 +48,7 @@ def _dispatch(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"ssrl-ecg {__version__}")
         return DONE
-    for n_words in (1, 2):
+    for n_words in (2, 1):
         name = " ".join(words[:n_words])
         if name in COMMANDS:
             code: int = importlib.import_module(COMMANDS[name][0]).main(words[n_words:])

@@ -20,10 +20,10 @@ class LabelOptions:
     """Label fractions."""
     repeats: tuple[int, ...] = (10, 5, 3)
     """Label subsets at each fraction; at 1.0, seeds."""
-    label_counts: tuple[int, ...] = ()
-    """Numbers of labels beside the fractions, such as 0 16 32 64 128 256 512; 0 for rows that need no label."""
+    label_counts: tuple[int, ...] = (0,)
+    """Numbers of labels beside the fractions, such as 0 16 32 64 128 256 512; 0 is for rows that need no label."""
     count_repeats: int = 10
-    """Label subsets at each number of labels."""
+    """Label subsets at each number of labels above 0."""
 
     def design(self, seed: int) -> LabelFractions:
         """Return the design of the experiment.

@@ -10,6 +10,7 @@ from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_training import RunTrainingOptions
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.experiment import Experiment
+from ssrl_ecg.evaluation.floors import FLOORS
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -46,8 +47,8 @@ class ExperimentOptions:
     """Pretrainings per method with different seeds; label subsets take them in turn."""
     training: RunTrainingOptions = field(default_factory=RunTrainingOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)
-    minirocket: bool = True
-    """Include MiniRocket + ridge (needs the extra packages of ssrl-ecg[floors])."""
+    floors: tuple[Annotated[str, one_of(FLOORS)], ...] | None = None
+    """Floors to compare with; without the flag all that fit the label set (MiniRocket needs ssrl-ecg[floors])."""
     seed: int = 42
     """First seed of subsets, pretrainings and trainings."""
     compute: RunCompute = field(default_factory=RunCompute)
@@ -75,6 +76,6 @@ class ExperimentOptions:
             finetune=self.training.finetune(self.seed),
             design=self.labels.design(self.seed),
             n_pretrainings=self.n_pretrainings,
-            minirocket=self.minirocket,
+            floors=self.floors,
             compute=self.compute,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +17,8 @@ from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
-from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, ProbeArm, TrainedArm, in_turn
-from ssrl_ecg.evaluation.floors import RidgeArm, minirocket_features
+from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, Family, ProbeArm, TrainedArm, in_turn
+from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans
 from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
     LabelFractions,
@@ -29,12 +27,12 @@ from ssrl_ecg.evaluation.label_fractions import (
 )
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
-from ssrl_ecg.metrics.comparison import replicates_for_holm
+from ssrl_ecg.metrics.comparison import check_replicates
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder, save_checkpoint
 from ssrl_ecg.training.classify import ClassifyConfig
-from ssrl_ecg.training.embed import embed
+from ssrl_ecg.training.embed import Readout, embed
 from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 from ssrl_ecg.training.probe import N_INNER_FOLDS
@@ -94,7 +92,8 @@ class Experiment:
     design: LabelFractions
     n_pretrainings: int = 3
     """Pretrainings per method, seeds counted up from the method's; cells take them in turn."""
-    minirocket: bool = True
+    floors: Sequence[str] | None = None
+    """Names of ``FLOORS``; None for the default ones that fit the label set."""
     compute: Compute = field(default_factory=Compute)
 
     def check(self, n_replicates: int, level: float = 0.95) -> None:
@@ -105,21 +104,15 @@ class Experiment:
             level: nominal coverage of its intervals.
 
         Raises:
-            InputError: MiniRocket's package is missing, or too few replicates for Holm's correction of all comparisons.
+            InputError: an unknown floor or one whose package is missing, or too few replicates for Holm's correction of
+                all comparisons.
         """
-        if self.minirocket and importlib.util.find_spec("aeon") is None:
-            raise InputError("MiniRocket needs: pip install 'ssrl-ecg[floors]'", field="minirocket", found="no aeon")
+        floors = DEFAULT_FLOORS if self.floors is None else self.floors
+        check_floors(floors)
         n_methods = len(self.methods) * (1 if self.finetune is None else 2)
-        n_others = len(self.supervised) + 1 + self.minirocket
+        n_others = len(self.supervised) + 1 + sum(FLOORS[name].compared for name in floors)
         n_comparisons = n_methods * n_others * self.design.n_amounts
-        needed = replicates_for_holm(n_comparisons, level)
-        if n_replicates < needed:
-            raise InputError(
-                f"too few bootstrap replicates to correct {n_comparisons} comparisons",
-                field="replicates",
-                expected=f"{needed} or more",
-                found=n_replicates,
-            )
+        check_replicates(n_comparisons, n_replicates, level)
 
     def processes(self) -> dict[str, int]:
         """Plain values that identify a training by several processes, whose batches add up; none for a single one."""
@@ -191,27 +184,26 @@ class _Runner:
         save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))
         return result.encoder
 
-    def _embed(self, encoder: Encoder) -> np.ndarray:
-        return embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)))
+    def _embed(self, encoder: Encoder) -> dict[Readout, np.ndarray]:
+        """Features of every record by readout; those of the last layer stand at the end of those of all layers."""
+        layers = embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)), readout="layers")
+        return {"last": np.ascontiguousarray(layers[:, -encoder.feature_dim :]), "layers": layers}
 
-    def _embed_pretrained(self, method: MethodPlan, number: int) -> np.ndarray:
+    def _embed_pretrained(self, method: MethodPlan, number: int) -> dict[Readout, np.ndarray]:
         return self._embed(self._pretrained(method, number))
 
-    def _embed_random(self, number: int) -> np.ndarray:
+    def _embed_random(self, number: int) -> dict[Readout, np.ndarray]:
         torch.manual_seed(stream_seed(self.experiment.design.first_seed + number, "initialisation"))
         return self._embed(self.experiment.make_encoder())
 
-    def method_features(self, method: MethodPlan) -> Callable[[int], np.ndarray]:
-        return in_turn(self.experiment.n_pretrainings, lambda number: self._features(method, number))
-
-    def random_features(self) -> Callable[[int], np.ndarray]:
-        return in_turn(self.experiment.n_pretrainings, self._random_features)
+    def features(self, method: MethodPlan | None, readout: Readout = "last") -> Callable[[int], np.ndarray]:
+        """Seed -> features of the method's encoders; None for random ones."""
+        if method is None:
+            return in_turn(self.experiment.n_pretrainings, lambda number: self._random_features(number)[readout])
+        return in_turn(self.experiment.n_pretrainings, lambda number: self._features(method, number)[readout])
 
     def method_encoder(self, method: MethodPlan) -> Callable[[int], Encoder]:
         return in_turn(self.experiment.n_pretrainings, lambda number: copy.deepcopy(self._pretrained(method, number)))
-
-    def minirocket(self, name: str) -> Arm:
-        return RidgeArm(name, minirocket_features(self.store, self.splits[0].train, self.preprocessing))
 
     def trained(self, name: str, plan: TrainingPlan, method: MethodPlan | None) -> Arm:
         experiment = self.experiment
@@ -222,7 +214,7 @@ class _Runner:
             self.preprocessing,
             plan.recipe,
             plan.config,
-            None if method is None else self.method_features(method),
+            None if method is None else self.features(method),
             experiment.compute,
         )
 
@@ -242,16 +234,24 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
     for name, plan in experiment.supervised.items():
         settings = common | {"supervised": plan.settings()}
         plans.append(ArmPlan(name, "supervised", settings, partial(runner.trained, name, plan, None)))
-    name = "random encoder probe"
-    settings = common | {"n_encoders": experiment.n_pretrainings} | runner.probe_settings
-    plans.append(
-        ArmPlan(name, "floor", settings, lambda: ProbeArm("random encoder probe", "floor", runner.random_features()))
-    )
-    if experiment.minirocket:
-        name = "MiniRocket + ridge"
-        settings = {key: common[key] for key in ("preprocessing", "data")} | {"kernels": 10_000}
-        plans.append(ArmPlan(name, "floor", settings, partial(runner.minirocket, name), gives_logits=False))
+    random = common | {"n_encoders": experiment.n_pretrainings} | runner.probe_settings
+    plans += _probe_plans(runner, "random encoder probe", "floor", random, None)
+    plans += floor_plans(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing, experiment.floors)
     return plans
+
+
+def _probe_plans(
+    runner: _Runner, name: str, family: Family, settings: dict[str, Any], method: MethodPlan | None
+) -> list[ArmPlan]:
+    """Two probes of frozen encoders: on the feature vector, and on the averages of all layers."""
+
+    def plan(name: str, settings: dict[str, Any], readout: Readout) -> ArmPlan:
+        def build() -> Arm:
+            return ProbeArm(name, family, runner.features(method, readout))
+
+        return ArmPlan(name, family, settings, build, compared=readout == "last")
+
+    return [plan(name, settings, "last"), plan(f"{name}, all layers", settings | {"readout": "layers"}, "layers")]
 
 
 def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -> list[ArmPlan]:
@@ -259,16 +259,9 @@ def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -
     experiment = runner.experiment
     pretraining = method.settings() | {"records": runner.training_records}
     settings = common | {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings}
-    probe, tuned = f"{method.name} frozen probe", f"{method.name} fine-tuned"
-    plans = [
-        ArmPlan(
-            probe,
-            "method",
-            settings | runner.probe_settings,
-            lambda: ProbeArm(probe, "method", runner.method_features(method)),
-        )
-    ]
+    plans = _probe_plans(runner, f"{method.name} frozen probe", "method", settings | runner.probe_settings, method)
     if experiment.finetune is not None:
+        tuned = f"{method.name} fine-tuned"
         settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
     return plans

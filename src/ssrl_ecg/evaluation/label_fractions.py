@@ -222,6 +222,7 @@ class ArmPlan:
         build: makes the arm.
         gives_logits: whether a sigmoid of its scores is a probability.
         needs_labels: False for an arm that learns from no label: it runs with zero labels, and only there.
+        compared: whether differences from it, or for a method its differences, are tested.
     """
 
     name: str
@@ -230,10 +231,12 @@ class ArmPlan:
     build: Callable[[], Arm]
     gives_logits: bool = True
     needs_labels: bool = True
+    compared: bool = True
 
     def facts(self) -> dict[str, Any]:
         """What ``arms.json`` says of the arm, for whoever reads its scores."""
-        return {name: getattr(self, name) for name in ("name", "family", "gives_logits", "needs_labels")}
+        names = ("name", "family", "gives_logits", "needs_labels", "compared")
+        return {name: getattr(self, name) for name in names}
 
     def cells(self, cells: Sequence[Cell]) -> list[Cell]:
         """Those of the cells in which the arm runs."""

@@ -201,6 +201,7 @@ class ReportData:
 
     def _check_references(self) -> None:
         known = {(row.name, row.label_fraction) for row in self.rows}
+        unlabelled = {row.name for row in self.rows if row.n_labels == 0}
         named = [(name, c.label_fraction) for c in self.comparisons for name in (c.a, c.b)]
         named += [(group.name, group.label_fraction) for group in self.groups]
         named += [
@@ -210,7 +211,7 @@ class ReportData:
             for name in rows
         ]
         for name, fraction in named:
-            if (name, fraction) not in known:
+            if (name, fraction) not in known and name not in unlabelled:
                 raise InputError(
                     "a comparison, curve or group names a row that is not there", found=f"{name} at {fraction:g}"
                 )

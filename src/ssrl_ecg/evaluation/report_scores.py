@@ -99,7 +99,7 @@ class Comparison:
     Attributes:
         a: a row's name.
         b: another row's name.
-        label_fraction: where both exist.
+        label_fraction: where both exist, or one exists and the other needs no label.
         difference: AUROC of ``a`` minus that of ``b``.
         lo: lower end of its interval.
         hi: upper end of its interval.

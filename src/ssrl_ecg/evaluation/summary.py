@@ -52,6 +52,7 @@ class ArmFacts:
     family: Family
     gives_logits: bool
     needs_labels: bool = True
+    compared: bool = True
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,23 @@ class ResultsFolder:
     def model_scores(self, arm: str, fraction: float) -> ModelScores:
         """An arm's scores at one fraction, every cell a subset (or seed) of its own."""
         return ModelScores(np.stack([cell.scores for cell in self.cells(arm, fraction)]))
+
+    def shared_fractions(self, first: str, second: str) -> list[float]:
+        """Fractions at which two arms can be compared, ascending."""
+        fractions = {arm: set(self.fractions(arm)) for arm in (first, second)}
+        if not all(fractions.values()):
+            return []
+        labelled = [found for arm, found in fractions.items() if self.arms[arm].needs_labels]
+        return sorted(set.intersection(*(labelled or fractions.values())))
+
+    def paired_scores(self, first: str, second: str, fraction: float) -> list[ModelScores]:
+        """Scores of two arms on the same subsets; those of an arm without labels stand in for each subset."""
+        models = [self.model_scores(arm, fraction if self.arms[arm].needs_labels else 0.0) for arm in (first, second)]
+        n_subsets = max(len(model.scores) for model in models)
+        return [
+            model if self.arms[arm].needs_labels else ModelScores(np.repeat(model.scores, n_subsets, axis=0))
+            for arm, model in zip((first, second), models, strict=True)
+        ]
 
     def history(self, arm: str, fraction: float) -> tuple[History, ...]:
         """What the training of an arm's first cell at one fraction logged; empty for an arm without gradients."""
@@ -313,13 +331,19 @@ def make_fold_scores(results: ResultsFolder, *, n_replicates: int = 1000) -> lis
 def make_comparisons(
     results: ResultsFolder, pairs: Sequence[tuple[str, str]], *, n_replicates: int = 1000
 ) -> list[report.Comparison]:
-    """Paired differences of macro AUROC at every fraction both arms have, corrected together by Holm's rule."""
+    """Paired differences of macro AUROC at every fraction both arms have, corrected together by Holm's rule.
+
+    An arm that needs no label is compared at every fraction of the other: it is the same whatever the subset. An arm
+    without cells, because the run has none with zero labels, is not compared.
+    """
     found: dict[tuple[str, str, float], Comparison] = {}
     for first, second in pairs:
-        for fraction in sorted(set(results.fractions(first)) & set(results.fractions(second))):
-            models = [results.model_scores(arm, fraction) for arm in (first, second)]
+        for fraction in results.shared_fractions(first, second):
             found[first, second, fraction] = paired_bootstrap(
-                results.records, *models, generator=np.random.default_rng(BOOTSTRAP_SEED), n_replicates=n_replicates
+                results.records,
+                *results.paired_scores(first, second, fraction),
+                generator=np.random.default_rng(BOOTSTRAP_SEED),
+                n_replicates=n_replicates,
             )
     corrected = holm_corrected({str(key): one.macro for key, one in found.items()})
     comparisons = []
@@ -337,10 +361,10 @@ def make_comparisons(
 
 
 def default_pairs(arms: Iterable[ArmFacts]) -> list[tuple[str, str]]:
-    """Every method against the supervised rows and every floor."""
+    """Every method against the supervised rows and floors, of the rows that are to be compared."""
     listed = list(arms)
-    methods = [arm.name for arm in listed if arm.family == "method"]
-    others = [arm.name for arm in listed if arm.family != "method"]
+    methods = [arm.name for arm in listed if arm.family == "method" and arm.compared]
+    others = [arm.name for arm in listed if arm.family != "method" and arm.compared]
     return list(product(methods, others))
 
 

@@ -159,27 +159,32 @@ def holm_corrected(differences: Mapping[str, Difference]) -> dict[str, Differenc
     """
     family = {name: item for name, item in differences.items() if not np.isnan(item.p_value)}
     for name, item in family.items():
-        needed = replicates_for_holm(len(family), item.interval.level)
-        if item.interval.n_replicates < needed:
-            raise InputError(
-                f"too few bootstrap replicates to correct {len(family)} comparisons",
-                field=f"n_replicates of {name}",
-                expected=f"{needed} or more",
-                found=item.interval.n_replicates,
-            )
+        check_replicates(len(family), item.interval.n_replicates, item.interval.level, field=f"n_replicates of {name}")
     corrected = holm([item.p_value for item in family.values()])
     adjusted = dict(zip(family, corrected.tolist(), strict=True))
     return {name: replace(item, p_holm=adjusted.get(name)) for name, item in differences.items()}
 
 
-def replicates_for_holm(n_comparisons: int, level: float = 0.95) -> int:
-    """Fewest bootstrap replicates whose smallest possible p survives Holm's correction of so many comparisons.
+def check_replicates(n_comparisons: int, n_replicates: int, level: float = 0.95, *, field: str = "replicates") -> None:
+    """Refuse so few bootstrap replicates that not even the smallest possible p survives Holm's correction.
 
     Args:
         n_comparisons: size of the family.
+        n_replicates: bootstrap replicates.
         level: nominal coverage of the intervals, in (0, 1).
+        field: what the number is called where the caller got it.
+
+    Raises:
+        InputError: with the number that is needed.
     """
-    return int(np.ceil(2 * n_comparisons / (1 - level))) - 1
+    needed = int(np.ceil(2 * n_comparisons / (1 - level))) - 1
+    if n_replicates < needed:
+        raise InputError(
+            f"too few bootstrap replicates to correct {n_comparisons} comparisons",
+            field=field,
+            expected=f"{needed} or more",
+            found=n_replicates,
+        )
 
 
 def holm(p_values: ArrayLike) -> FloatArray:

@@ -19,9 +19,7 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
-from ssrl_ecg.evaluation.floors.learners import Ridge, TableFloor
 from ssrl_ecg.evaluation.floors.minirocket import N_KERNELS, check_minirocket
-from ssrl_ecg.evaluation.floors.minirocket import minirocket_features as minirocket_features
 from ssrl_ecg.evaluation.floors.tables import measurement_version
 from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, identity_of
@@ -153,11 +151,7 @@ def floor_plans(
             lambda: FloorArm(kind.title, kind.build(shop), kind.gives_probabilities),
             gives_logits=kind.gives_probabilities,
             needs_labels=kind.needs_labels,
+            compared=kind.compared,
         )
 
     return [plan(kind) for name, kind in FLOORS.items() if name in wanted]
-
-
-def RidgeArm(name: str, features: NDArray[np.float32]) -> FloorArm:  # noqa: N802 -- until experiment.py takes floor_plans
-    """MiniRocket's arm as experiment.py builds it; goes with the wiring of ``floor_plans``."""
-    return FloorArm(name, TableFloor(features, Ridge()), gives_probabilities=False)
