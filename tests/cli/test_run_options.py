@@ -38,7 +38,7 @@ def test_run_pretrains_what_the_pretrain_command_does_and_what_was_chosen(experi
     assert (plan.config, plan.pretrain) == (options.method, options.schedule)
     assert plan.recipe.to_dict() == RECIPES[options.recipe]().to_dict()
     assert experiment.encoder_config == options.encoder.config()
-    chosen = chosen_trial("simclr", "crop-timeout tau .1")
+    chosen = chosen_trial("simclr-again", "leads .3")
     assert as_config(plan.config) == chosen["method"]
     assert as_config(plan.pretrain) == chosen["pretrain"]
     assert as_config(plan.recipe.to_dict()) == chosen["recipe"]
@@ -47,8 +47,8 @@ def test_run_pretrains_what_the_pretrain_command_does_and_what_was_chosen(experi
 @pytest.mark.parametrize(
     ("part", "name", "command", "words"),
     [
-        ("supervised", "lr 2e-3, weight decay .1", SupervisedOptions, []),
-        ("finetune", "lr 1e-3, no augmentation", FinetuneOptions, ["--checkpoint", "encoder.safetensors"]),
+        ("supervised", "25 passes", SupervisedOptions, []),
+        ("finetune", "leads .3: 25 passes, no augmentation", FinetuneOptions, ["--checkpoint", "encoder.safetensors"]),
     ],
 )
 def test_run_trains_what_the_single_command_does_and_what_was_chosen(experiment, part, name, command, words):
@@ -56,6 +56,6 @@ def test_run_trains_what_the_single_command_does_and_what_was_chosen(experiment,
     plan = experiment.finetune if part == "finetune" else experiment.supervised["supervised"]
     assert dataclasses.asdict(plan.config) == dataclasses.asdict(options.training)
     assert plan.recipe.to_dict() == RECIPES[options.recipe]().to_dict()
-    chosen = chosen_trial(part, name)
+    chosen = chosen_trial(f"{part}-again", name)
     assert as_config(plan.config) == chosen["config"]
     assert as_config(plan.recipe.to_dict()) == chosen["recipe"]

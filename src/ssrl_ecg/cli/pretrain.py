@@ -43,7 +43,7 @@ class PretrainOptions(Generic[C]):
     folds: FoldOptions = field(default_factory=FoldOptions)
     signal: SignalOptions = field(default_factory=SignalOptions)
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
-    recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout"
+    recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout-leads"
     """Augmentations of a view; full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
     method: C
     schedule: PretrainConfig = field(default_factory=PretrainConfig)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.finetune import FinetuneOptions
 from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.cli.pretrain import PretrainOptions
 from ssrl_ecg.cli.supervised import SupervisedOptions
 from ssrl_ecg.evaluation.experiment import MethodPlan, TrainingPlan
 from ssrl_ecg.methods import METHODS
@@ -27,12 +28,12 @@ class RunTrainingOptions:
     (results/trials).
     """
 
-    recipe: Annotated[str, one_of(RECIPES)] = SupervisedOptions.recipe
-    """Augmentations of views, and of the crops of supervised training."""
+    recipe: Annotated[str, one_of(RECIPES)] = PretrainOptions.recipe
+    """Augmentations of views."""
     finetune_recipe: Annotated[str, one_of(RECIPES)] = FinetuneOptions.recipe
     """Augmentations of the crops of fine-tuning."""
-    supervised_recipes: tuple[Annotated[str, one_of(RECIPES)], ...] = ()
-    """Further supervised rows, one for each of these recipes."""
+    supervised_recipes: tuple[Annotated[str, one_of(RECIPES)], ...] = (SupervisedOptions.recipe,)
+    """Augmentations of the crops of supervised training; each further one gives a supervised row of its own."""
     temperature: float = SimCLRConfig.temperature
     """SimCLR's temperature."""
     pretrain_epochs: int = PretrainConfig.epochs
@@ -78,8 +79,11 @@ class RunTrainingOptions:
             oversample=self.supervised_oversample,
             seed=seed,
         )
-        recipes = {"supervised": self.recipe} | {f"supervised, recipe {name}": name for name in self.supervised_recipes}
-        return {row: TrainingPlan(config=config, recipe=RECIPES[name]()) for row, name in recipes.items()}
+        rows = {
+            "supervised" if number == 0 else f"supervised, recipe {name}": RECIPES[name]()
+            for number, name in enumerate(self.supervised_recipes)
+        }
+        return {row: TrainingPlan(config=config, recipe=recipe) for row, recipe in rows.items()}
 
     def finetune(self, seed: int) -> TrainingPlan:
         """Fine-tuning."""
