@@ -105,7 +105,8 @@ def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
     counts = {
         path.stem: len(json.loads(path.read_text(encoding="utf-8"))) for path in (RESULTS / "trials").glob("*.json")
     }
-    assert counts["supervised"] == counts["simclr"] + counts["finetune"]
+    for a_round in ("", "-again"):
+        assert counts[f"supervised{a_round}"] == counts[f"simclr{a_round}"] + counts[f"finetune{a_round}"]
 
 
 def test_results_stay_small():
