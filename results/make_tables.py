@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,48 +46,65 @@ def _source(folder: str) -> str:
     return f"\nFrom `results/{folder}`: `{run['command']}`, commit `{commit}`, seed {run['seed']}.\n"
 
 
-def label_fractions() -> str:
-    """Macro AUROC of every row at every fraction, with intervals."""
-    data = _load("label-fractions/results.json")
-    fractions = sorted({row["label_fraction"] for row in data["rows"]})
+def _columns(rows: Sequence[Any]) -> dict[float, list[Any]]:
+    """Rows by the share of the labels, ascending."""
+    return {share: [row for row in rows if row["label_fraction"] == share] for share in sorted(_shares(rows))}
+
+
+def _shares(rows: Sequence[Any]) -> set[float]:
+    return {row["label_fraction"] for row in rows}
+
+
+def _amount(share: float, n_labels: int) -> str:
+    """An amount of labels in words: a percentage where it is a round one."""
+    percent = 100 * share
+    return (
+        f"{n_labels:,} labels ({percent:g} %)" if percent and round(percent, 2) == percent else f"{n_labels:,} labels"
+    )
+
+
+def scores(folder: str) -> str:
+    """Macro AUROC of every row at every amount of labels, with intervals."""
+    data = _load(f"{folder}/results.json")
+    columns = _columns(data["rows"])
     cells = {(row["name"], row["label_fraction"]): row for row in data["rows"]}
     head = ["Macro AUROC [95 % interval]"]
-    for fraction in fractions:
-        column = [row for row in data["rows"] if row["label_fraction"] == fraction]
+    for share, column in columns.items():
         n_subsets, n_seeds = (max(row[name] for row in column) for name in ("n_subsets", "n_seeds"))
-        repeats = f"{n_subsets} subsets" if n_subsets > 1 else f"{n_seeds} seeds"
-        head.append(f"{100 * fraction:g} % ({column[0]['n_labels']:,} labels, {repeats})")
+        repeats = f"{n_subsets} subsets" if n_subsets > 1 else f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+        head.append(f"{_amount(share, column[0]['n_labels'])}, {repeats}" if share else "no label")
     rows = []
     for name in dict.fromkeys(row["name"] for row in data["rows"]):
         row = [name]
-        for fraction in fractions:
-            cell = cells[name, fraction]
-            low, high = cell["interval"]
-            row.append(f"{_number(cell['macro_auroc'])} [{_number(low)}, {_number(high)}]")
+        for share in columns:
+            cell = cells.get((name, share))
+            if cell is None:
+                row.append("–")
+            else:
+                low, high = cell["interval"]
+                row.append(f"{_number(cell['macro_auroc'])} [{_number(low)}, {_number(high)}]")
         rows.append(row)
-    most = max(row["n_seeds"] for row in data["rows"])
-    fixed = [row["name"] for row in data["rows"] if row["label_fraction"] == 1 and row["n_seeds"] == 1 < most]
-    note = f"\nSeeds change nothing at 100 %: {', '.join(fixed)}.\n" if fixed else ""
-    return _table(head, rows) + note + _source("label-fractions")
+    return _table(head, rows) + _source(folder)
 
 
-def comparisons() -> str:
-    """Every paired difference of the main experiment."""
-    data = _load("label-fractions/results.json")
+def comparisons(folder: str) -> str:
+    """Every paired difference of an experiment."""
+    data = _load(f"{folder}/results.json")
+    n_labels = {row["label_fraction"]: row["n_labels"] for row in data["rows"]}
     rows = []
     for one in sorted(data["comparisons"], key=lambda one: float(one["label_fraction"])):
         difference = f"{_signed(one['difference'])} [{_signed(one['lo'])}, {_signed(one['hi'])}]"
-        percent = f"{100 * one['label_fraction']:g} %"
-        rows.append([percent, one["a"], one["b"], difference, _number(one["p_holm"]), one["verdict"]])
+        amount = f"{n_labels[one['label_fraction']]:,}"
+        rows.append([amount, one["a"], one["b"], difference, _number(one["p_holm"]), one["verdict"]])
     return _table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], rows)
 
 
-def folds() -> str:
+def folds(folder: str) -> str:
     """Macro AUROC of every row on each test fold."""
-    data = _load("label-fractions/results.json")
+    data = _load(f"{folder}/results.json")
     names = sorted({fold for row in data["rows"] for fold in row["per_fold"]})
     rows = [
-        [f"{100 * row['label_fraction']:g} %", row["name"], *(_number(row["per_fold"][fold]) for fold in names)]
+        [f"{row['n_labels']:,}", row["name"], *(_number(row["per_fold"][fold]) for fold in names)]
         for row in data["rows"]
     ]
     return _table(["Labels", "Row", *(f"fold {fold}" for fold in names)], rows)
@@ -140,11 +158,37 @@ def benchmarks() -> str:
     return _table(["Benchmark", "What", "Measured", "Bar", ""], rows)
 
 
+def delineation() -> str:
+    """Boundaries on the even records of LUDB: ours at two rates, and the reference delineator."""
+    record = _load("benchmarks/delineation.json")
+    ludb = record["measured"]["ludb"]
+    judged = {name: ludb[name]["leads"]["even"] for name in ("500 Hz", "100 Hz", "neurokit2 dwt")}
+    head = ["Boundary", *(f"F1, {name}" for name in judged), *(f"error in ms, {name}" for name in judged)]
+    head += ["SD within leads, 500 Hz", "CSE limit of SD"]
+    rows = []
+    for boundary, ours in judged["500 Hz"].items():
+        f1 = [_number(part[boundary]["f1"]) for part in judged.values()]
+        errors = [
+            f"{part[boundary]['mean_ms']:+.1f} ± {part[boundary]['sd_ms']:.1f}".replace("-", "−")
+            for part in judged.values()
+        ]
+        limit = ours["cse_sd_limit_ms"]
+        within = f"{ours['mean_sd_within_parts_ms']:.1f}"
+        rows.append([boundary, *f1, *errors, within, f"{limit:g}" if limit else "–"])
+    beats = record["measured"]["mit_bih"]["all"]
+    found = f"sensitivity {100 * beats['sensitivity']:.2f} %, positive predictive value {100 * beats['ppv']:.2f} %"
+    return _table(head, rows) + f"\nMIT-BIH, {beats['beats']:,} beats: {found}.\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
-    "comparisons": comparisons,
-    "folds": folds,
-    "label-fractions": label_fractions,
+    "comparisons": partial(comparisons, "label-fractions"),
+    "delineation": delineation,
+    "few-labels": partial(scores, "few-labels"),
+    "few-labels-comparisons": partial(comparisons, "few-labels"),
+    "few-labels-folds": partial(folds, "few-labels"),
+    "folds": partial(folds, "label-fractions"),
+    "label-fractions": partial(scores, "label-fractions"),
     "ssrl-ecg": ssrl_ecg,
     "trials": trials,
 }
