@@ -14,7 +14,7 @@ from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation import benchmark
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.feature_files import read_features
-from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans
+from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans, floors_left_out
 from ssrl_ecg.evaluation.label_fractions import run_design
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
@@ -81,7 +81,7 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> None:
         print("computing intervals and writing the report", flush=True)
         report = make_report(
             options.out, store, labels, splits, title=f"Few-label benchmark: {name}", about=about, run=run,
-            n_replicates=options.replicates,
+            notes=floors_left_out(labels, options.floors), n_replicates=options.replicates,
         )  # fmt: skip
         groups = benchmark.patient_group_scores(options.out, name, store, n_replicates=options.replicates)
         report = replace(report, groups=(*report.groups, *groups))

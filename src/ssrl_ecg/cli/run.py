@@ -15,6 +15,7 @@ from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.floors import floors_left_out
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
 from ssrl_ecg.training.run import run_record, tune_allocator
@@ -70,8 +71,9 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
                 return
             print("computing intervals and writing the report", flush=True)
             report = make_report(
-                options.out, store, labels, splits, title=title, about=about, run=run, n_replicates=options.replicates
-            )
+                options.out, store, labels, splits, title=title, about=about, run=run,
+                notes=floors_left_out(labels, experiment.floors), n_replicates=options.replicates,
+            )  # fmt: skip
             page = write_report(report, options.out)
     except KeyboardInterrupt as stop:
         stop.add_note("the same command goes on where this one stopped")

@@ -104,8 +104,10 @@ def default_floors(labels: Labels) -> tuple[str, ...]:
     return tuple(name for name in DEFAULT_FLOORS if _speaks_of(FLOORS[name], labels))
 
 
-def floors_left_out(labels: Labels) -> tuple[str, ...]:
-    """Plain sentences for a report: which default floors a label set does without, and why."""
+def floors_left_out(labels: Labels, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Plain sentences for a report: the default floors a label set does without, and why; none if floors are named."""
+    if names is not None:
+        return ()
     titles = [FLOORS[name].title for name in DEFAULT_FLOORS if not _speaks_of(FLOORS[name], labels)]
     if not titles:
         return ()
