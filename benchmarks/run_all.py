@@ -2,7 +2,8 @@
 
     python benchmarks/run_all.py --data PTBXL [--only NAME ...] [--auroc]
 
-About six minutes on an idle machine, at most fourteen with ``--auroc``.
+About twelve minutes on an idle machine, at most twenty with ``--auroc``. ``delineation`` needs LUDB and MIT-BIH beside
+PTB-XL (folders ``ludb`` and ``mitdb``) and the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 import augmentation_chain
+import delineation
 import finetune
 import memory
 import pretrain_epoch
@@ -44,6 +46,7 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "memory": memory.run,
         "finetune": finetune.run,
         "synthetic": synthetic.run,
+        "delineation": delineation.run,
     }
 
 

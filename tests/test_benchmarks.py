@@ -8,6 +8,7 @@ import mmap
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,16 @@ from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("store", "augmentation_chain", "pretrain_epoch", "reference_script", "memory", "finetune", "synthetic")
+NAMES = (
+    "store",
+    "augmentation_chain",
+    "pretrain_epoch",
+    "reference_script",
+    "memory",
+    "finetune",
+    "synthetic",
+    "delineation",
+)
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
     *("config", "measured", "bars"),
@@ -176,6 +186,42 @@ def test_synthetic_times_the_simulator_and_learns_from_a_cohort_of_its_own(bench
     assert outcome["data"].startswith("synthetic, 200")
 
 
+@pytest.mark.real_data
+def test_delineation_scores_a_little_of_everything(benchmark, data_root):
+    sample = SimpleNamespace(data=data_root / "ptbxl-sample")
+    outcome = benchmark("delineation").run(sample, n_records=2, record_ids=["100"], n_simulated=2, repeats=1)
+    measured = outcome["measured"]
+    ours, reference = measured["ludb"]["500 Hz"]["leads"], measured["ludb"]["neurokit2 dwt"]["leads"]
+    for boundary, row in ours["all"].items():
+        assert row["n_annotated"] == ours["odd"][boundary]["n_annotated"] + ours["even"][boundary]["n_annotated"]
+        assert row["n_annotated"] == sum(lead[boundary]["n_annotated"] for lead in ours["leads"].values())
+        assert ours["even"][boundary]["n_annotated"] == reference["even"][boundary]["n_annotated"]
+    assert ours["all"]["qrs_onset"]["sensitivity_150ms"] > 0.9
+    assert reference["even"]["qrs_onset"]["sensitivity_150ms"] > 0.5
+    assert measured["mit_bih"]["all"]["beats"] == 2273
+    assert measured["synthetic"]["qrs_onset"]["sensitivity_150ms"] > 0.9
+    assert measured["records_per_s"]["500 Hz"] > 0
+
+
+def test_delineation_merges_leads_without_believing_a_single_one(benchmark):
+    module, nothing = benchmark("delineation"), np.zeros((0, 3))
+    leads = [
+        module.LeadAnnotation({"p": nothing, "qrs": np.array([[1 + k, 5, 9 - k]]) / 10, "t": nothing}, (0.1 + k, 1.0))
+        for k in np.arange(6) / 10
+    ]
+    leads[0].waves_s["t"] = np.array([[2.0, 2.1, 2.2]])
+    merged, doubtful_s = module.whole_heart(leads)
+    np.testing.assert_allclose(merged.waves_s["qrs"], [[0.11, 0.5, 0.89]])
+    assert merged.waves_s["t"].shape == merged.waves_s["p"].shape == (0, 3)
+    assert doubtful_s["t"].tolist() == [[2.0, 2.2]]
+    assert merged.span_s == (0.1, 1.0)
+
+
+def test_the_reference_delineator_gives_up_on_a_flat_lead(benchmark):
+    leads_s = benchmark("delineation").by_neurokit(np.zeros((2, 5000), np.float32), 500.0)
+    assert [times_s.shape for times_s in leads_s] == [(0, 9), (0, 9)]
+
+
 def test_ratios_are_taken_within_each_repeat(benchmark):
     measure = benchmark("measure")
     costs = {
@@ -233,9 +279,10 @@ def test_committed_results_say_all_they_promise(name):
     for bar in record["bars"]:
         sign, bound = bar["bar"].split()
         assert bar["met"] is (bar["value"] >= float(bound) if sign == ">=" else bar["value"] <= float(bound))
-    without_recordings = {
+    other_data = {
         "augmentation_chain": "128 records of smoothed noise, no recordings",
         "synthetic": "synthetic, 2,000 simulated records, no recordings",
+        "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
     }
-    assert record["data"] == without_recordings.get(name, "PTB-XL sample, 2,277 records")
+    assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")
     assert not [place for place, value in flat(record) if isinstance(value, str) and value.startswith("/")]
