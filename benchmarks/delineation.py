@@ -325,10 +325,15 @@ def _neurokit_version() -> str:
 
 
 def _bars(even: dict[str, Any], mit_bih: dict[str, Any], per_s: float) -> list[dict[str, Any]]:
-    limited = ("p_onset", "qrs_onset", "qrs_offset")
+    """SDs twice: averaged over leads, as the field reports them (Martinez et al. 2004), and pooled, which is harder."""
+    limits = {name: CSE_SD_LIMIT_MS[name] for name in ("p_onset", "qrs_onset", "qrs_offset")} | {"t_offset": 30}
+    kinds = {"SD within leads": "mean_sd_within_parts_ms", "pooled SD": "sd_ms"}
     return [
-        *(at_most(f"SD of {name} in ms, LUDB", even[name]["sd_ms"], CSE_SD_LIMIT_MS[name]) for name in limited),
-        at_most("SD of t_offset in ms, LUDB", even["t_offset"]["sd_ms"], 30),
+        *(
+            at_most(f"{kind} of {name} in ms, LUDB", even[name][key], limit)
+            for kind, key in kinds.items()
+            for name, limit in limits.items()
+        ),
         *(at_least(f"F1 of {name} within 40 ms, LUDB", even[name]["f1"], 0.97) for name in ("qrs_onset", "qrs_offset")),
         at_least("sensitivity of R peaks, MIT-BIH", mit_bih["sensitivity"], 0.995),
         at_least("PPV of R peaks, MIT-BIH", mit_bih["ppv"], 0.995),
