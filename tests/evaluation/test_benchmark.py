@@ -1,7 +1,9 @@
 """The referee on a small cohort; what an entry says is measured again with scikit-learn."""
 
 import hashlib
+import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -169,3 +171,26 @@ def test_a_floors_name_and_too_few_replicates_are_refused():
     with pytest.raises(InputError, match=r"correct 7 comparisons.*expected 279 or more"):
         check_plans([ArmPlan("mine", "method", {}, lambda: None), floor], 7, 278)
     check_plans([ArmPlan("mine", "method", {}, lambda: None), floor], 7, 279)
+
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "benchmark-ids" / "ptbxl-sample.json"
+
+
+def test_published_ids_are_nested_apart_from_the_tested_and_have_their_hash():
+    found = json.loads(PUBLISHED.read_text())
+    lists = {name: found[name] for name in ("subsets", "test", "training")}
+    text = json.dumps(lists, sort_keys=True, separators=(",", ":"))
+    assert found["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    training = set(found["training"])
+    assert not training & {one for records in found["test"].values() for one in records}
+    for repeat in range(10):
+        nested = [set(found["subsets"][f"{count}labels-{repeat:02d}"]) for count in (16, 32, 64, 128, 256, 512)]
+        assert all(small < large for small, large in itertools.pairwise([*nested, training]))
+        assert [len(one) for one in nested] == pytest.approx([16, 32, 64, 128, 256, 512], abs=2)
+
+
+@pytest.mark.real_data
+def test_published_ids_are_what_the_code_draws(ptbxl_root, tmp_path):
+    store = build_store(PTBXL(ptbxl_root), tmp_path / "store").store
+    drawn = benchmark_ids(store, store.labels("super"), rotation_splits(store.records))
+    assert drawn == json.loads(PUBLISHED.read_text())
