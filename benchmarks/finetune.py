@@ -24,7 +24,8 @@ from ssrl_ecg.models import Classifier, ECGEncoder1DCNN, Encoder
 from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
+from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.embed import predict_logits
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 from ssrl_ecg.training.selection import validation_auroc

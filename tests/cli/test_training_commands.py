@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 from ssrl_ecg import RecordStore, load_classifier, load_encoder
 from ssrl_ecg.methods.simclr import SimCLR
 from ssrl_ecg.models import Classifier
-from ssrl_ecg.training.classify import predict_logits
+from ssrl_ecg.training.embed import predict_logits
 
 SMALL = ("--encoder", "cnn", "--encoder-width", 4)
 SHORT = ("--steps", 4, "--evaluate-every", 2, "--batch-size", 32)

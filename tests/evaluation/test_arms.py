@@ -14,7 +14,7 @@ from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.probe import INVERSE_PENALTIES, cross_validated_probe, fit_probe
 
-CONFIG = ClassifyConfig(steps=4, evaluate_every=2, batch_size=8)
+CONFIG = ClassifyConfig(steps=4, passes=0, evaluate_every=2, batch_size=8)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import AttentionPoolHead, AttentionPoolHeadConfig, Classifier, MLPHead, MLPHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training import classify
-from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
-from ssrl_ecg.training.embed import module_hash
+from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.embed import module_hash, predict_logits
 from ssrl_ecg.training.loop import Compute
 
 TRAIN, VALIDATION, OTHER = np.arange(1, 40), np.arange(40, 60), np.arange(36, 50)

@@ -17,8 +17,8 @@ from ssrl_ecg.methods import BYOL, BYOLConfig, SimCLR, SimCLRConfig
 from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
 from ssrl_ecg.training import classify as classify_module
 from ssrl_ecg.training import state as state_module
-from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
-from ssrl_ecg.training.embed import module_hash
+from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.embed import module_hash, predict_logits
 from ssrl_ecg.training.history import HISTORY_NAME
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain

@@ -15,7 +15,8 @@ from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, save_checkpoint
-from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
+from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.embed import predict_logits
 from ssrl_ecg.training.run import as_config
 from ssrl_ecg.training.selection import validation_auroc
 from ssrl_ecg.training.state import STATE_NAME

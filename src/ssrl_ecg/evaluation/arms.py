@@ -17,7 +17,8 @@ from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.classify import ClassifyConfig, predict_logits, train_classifier
+from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.embed import predict_logits
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.probe import choose_probe, cross_validated_probe, fit_probe
 

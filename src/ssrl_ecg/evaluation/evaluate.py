@@ -31,7 +31,7 @@ from ssrl_ecg.metrics.plain import Report
 from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores
 from ssrl_ecg.metrics.thresholds import DEFAULT_THRESHOLD
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint
-from ssrl_ecg.training.classify import predict_logits
+from ssrl_ecg.training.embed import predict_logits
 
 THRESHOLD_INTERVALS = ("f1", "sensitivity", "specificity", "ppv", "npv")
 """Metrics at thresholds that get an interval."""

@@ -24,7 +24,7 @@ from ssrl_ecg.losses.multilabel import CLASSIFICATION_LOSSES, cross_entropy
 from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.embed import module_hash, record_outputs
+from ssrl_ecg.training.embed import module_hash, predict_logits
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import (
     BatchOrder,
@@ -138,32 +138,6 @@ class ClassifyResult:
         """The network with the weights that did best on the named validation set (the same object, other weights)."""
         self.classifier.load_state_dict(self.best[validation].state)
         return self.classifier.eval()
-
-
-def predict_logits(
-    classifier: Classifier,
-    preprocessing: Preprocessing,
-    store: RecordStore,
-    rows: np.ndarray,
-    *,
-    batch_size: int = 64,
-    overlap: float = 0.5,
-) -> np.ndarray:
-    """Logits of whole records in eval mode, averaged over each record's windows.
-
-    Args:
-        classifier: its training mode is restored afterwards.
-        preprocessing: the classifier's own, fitted.
-        store: the records.
-        rows: (n,) rows of the store.
-        batch_size: records at a time.
-        overlap: share of a window that its neighbour covers too.
-
-    Returns:
-        float32 (n, class), in the order of ``rows``.
-    """
-    n_outputs = classifier.head.n_outputs
-    return record_outputs(classifier, n_outputs, preprocessing, store, rows, batch_size=batch_size, overlap=overlap)
 
 
 class _Look(NamedTuple):

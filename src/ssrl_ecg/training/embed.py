@@ -1,4 +1,4 @@
-"""What a network says of whole records when it only looks: feature vectors of an encoder, outputs of any module."""
+"""What a network says of whole records when it only looks: feature vectors of an encoder, logits of a classifier."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.windows import over_windows
@@ -116,3 +117,29 @@ def embed(
     if module_hash(encoder) != before:
         raise AssertionError("a frozen encoder changed while it was embedding")
     return features
+
+
+def predict_logits(
+    classifier: Classifier,
+    preprocessing: Preprocessing,
+    store: RecordStore,
+    rows: np.ndarray,
+    *,
+    batch_size: int = 64,
+    overlap: float = 0.5,
+) -> np.ndarray:
+    """Logits of whole records in eval mode, averaged over each record's windows.
+
+    Args:
+        classifier: its training mode is restored afterwards.
+        preprocessing: the classifier's own, fitted.
+        store: the records.
+        rows: (n,) rows of the store.
+        batch_size: records at a time.
+        overlap: share of a window that its neighbour covers too.
+
+    Returns:
+        float32 (n, class), in the order of ``rows``.
+    """
+    n_outputs = classifier.head.n_outputs
+    return record_outputs(classifier, n_outputs, preprocessing, store, rows, batch_size=batch_size, overlap=overlap)
