@@ -14,7 +14,7 @@ from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_compa
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-EXPERIMENTS = ("label-fractions", "ssrl-ecg-table")
+EXPERIMENTS = ("few-labels", "label-fractions", "ssrl-ecg-table")
 
 
 @pytest.fixture(scope="module")
