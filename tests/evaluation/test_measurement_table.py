@@ -58,3 +58,10 @@ def test_nothing_to_measure_is_an_empty_table(source):
     table = measure_records(source, [], n_jobs=1)
     assert table.values.shape == (0, len(MEASUREMENTS))
     assert table.rejected.empty
+
+
+def test_relative_paths_are_those_of_the_caller_though_processes_are_kept(source, tmp_path, monkeypatch):
+    measure_records(source, n_jobs=2)
+    monkeypatch.chdir(tmp_path)
+    write_synthetic_ptbxl("cohort", 70, seed=4)
+    assert len(measure_records(PTBXL("cohort", 100), n_jobs=2).values) == 70

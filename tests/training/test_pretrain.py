@@ -110,6 +110,9 @@ def test_filters_see_whole_records_and_augmentations_millivolt(train, store, pre
             seen.append((signal_mv.clone(), rate_hz))
             return signal_mv
 
+        def to_dict(self):
+            return {"name": "spy"}
+
     _, method = train(Watching, recipe=Spy(), fed=replace(preprocessing, window_s=2.56, highpass_hz=0.5), epochs=1)
     batch = method.batches[0]
     signal_mv, rate_hz = seen[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -82,7 +84,7 @@ def measure_records(
     jobs = (
         delayed(_measure_stored)(recordings, names.iloc[chunk], chunk)
         if isinstance(recordings, RecordStore)
-        else delayed(_measure_files)(recordings, table.iloc[chunk])
+        else delayed(_measure_files)(recordings, table.iloc[chunk], Path.cwd())
         for chunk in chunks
     )
     parts = Parallel(n_jobs=n_jobs if len(chunks) > 1 else 1)(jobs)
@@ -98,12 +100,14 @@ def _measure_stored(store: RecordStore, names: pd.DataFrame, rows: NDArray[Any])
     ]
 
 
-def _measure_files(source: Recordings, table: pd.DataFrame) -> list[_Row]:
+def _measure_files(source: Recordings, table: pd.DataFrame, folder: Path) -> list[_Row]:
+    """Measure the files of some rows; paths are relative to ``folder``, for processes are kept from call to call."""
     measured = []
     for row in table.itertuples(index=False):
         record = cast(Record, row)
         try:
-            recording = source.read(record)
+            with chdir(folder):
+                recording = source.read(record)
             signal_mv = recording.signal_mv[list(lead_order(recording.leads))]
             measured.append(_measured(record.record_id, record.path, signal_mv, recording.sampling_rate_hz))
         except InputError as error:
