@@ -203,9 +203,11 @@ class _Runner:
         return in_turn(self.experiment.n_pretrainings, lambda number: self._features(method, number)[readout])
 
     def method_encoder(self, method: MethodPlan) -> Callable[[int], Encoder]:
+        """Seed -> a copy of one of the method's pretrained encoders."""
         return in_turn(self.experiment.n_pretrainings, lambda number: copy.deepcopy(self._pretrained(method, number)))
 
     def trained(self, name: str, plan: TrainingPlan, method: MethodPlan | None) -> Arm:
+        """Row that is fine-tuned from the method's encoders; None trains from scratch."""
         experiment = self.experiment
         return TrainedArm(
             name,
