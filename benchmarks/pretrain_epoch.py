@@ -51,7 +51,7 @@ def held_views(sample: Sample, rows: np.ndarray, preprocessing: Preprocessing, b
     for positions in BatchOrder(len(rows), batch_size, SEED):
         filtered = preprocessing.filter(torch.from_numpy(sample.store.read_mv(rows[positions])))
         views = (view(filtered), view(filtered))
-        batches.append(ViewBatch(views=views, rows=torch.from_numpy(rows[positions])))
+        batches.append(ViewBatch(views=views, rows=torch.from_numpy(rows[positions]), sampling_rate_hz=100.0))
     return batches
 
 

@@ -98,7 +98,9 @@ def script_steps(dataset: ScriptDataset, method: SimCLR, batch_size: int, epochs
     loader = DataLoader(dataset, batch_size=batch_size, shuffle=True, generator=shuffled)
     for _ in range(epochs):
         for view_a, view_b in loader:
-            loss = method.loss(ViewBatch(views=(view_a, view_b), rows=torch.arange(len(view_a))), drawn).value
+            loss = method.loss(
+                ViewBatch(views=(view_a, view_b), rows=torch.arange(len(view_a)), sampling_rate_hz=100.0), drawn
+            ).value
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -19,7 +19,7 @@ def build(**settings) -> BYOL:
 def make_batch(size: int = 6) -> ViewBatch:
     generator = torch.Generator().manual_seed(1)
     views = tuple(torch.randn(size, 12, 64, generator=generator) for _ in range(2))
-    return ViewBatch(views=views, rows=torch.arange(size))
+    return ViewBatch(views=views, rows=torch.arange(size), sampling_rate_hz=100.0)
 
 
 def target_state(method: BYOL) -> list[torch.Tensor]:
@@ -53,7 +53,7 @@ def test_loss_by_hand_symmetric_in_the_views(generator):
     expected = ((predict(a) - project(b)) ** 2).sum(1).mean() + ((predict(b) - project(a)) ** 2).sum(1).mean()
     loss = method.loss(batch, generator)
     torch.testing.assert_close(loss.value, expected)
-    swapped = method.loss(ViewBatch(views=(b, a), rows=batch.rows), generator)
+    swapped = method.loss(ViewBatch(views=(b, a), rows=batch.rows, sampling_rate_hz=100.0), generator)
     torch.testing.assert_close(swapped.value, loss.value)
     cosine = ((predict(a) * project(b)).sum(1).mean() + (predict(b) * project(a)).sum(1).mean()) / 2
     torch.testing.assert_close(loss.logs["alignment"], cosine.detach())

@@ -23,7 +23,7 @@ def test_published_head():
 
 def test_loss_is_nt_xent_of_the_projected_views(method, generator):
     a, b = torch.randn(5, 12, 64, generator=generator), torch.randn(5, 12, 64, generator=generator)
-    loss = method.loss(ViewBatch(views=(a, b), rows=torch.arange(5)), generator)
+    loss = method.loss(ViewBatch(views=(a, b), rows=torch.arange(5), sampling_rate_hz=100.0), generator)
     z = method.projector(method.encoder(torch.cat([a, b])))
     torch.testing.assert_close(loss.value, nt_xent(z[:5], z[5:], 0.3))
     torch.testing.assert_close(loss.logs["alignment"], torch.cosine_similarity(z[:5], z[5:]).mean().detach())
@@ -33,7 +33,7 @@ def test_loss_is_nt_xent_of_the_projected_views(method, generator):
 def test_a_third_view_is_refused(method, generator):
     view = torch.randn(2, 12, 64)
     with pytest.raises(ValueError, match="unpack"):
-        method.loss(ViewBatch(views=(view, view, view), rows=torch.arange(2)), generator)
+        method.loss(ViewBatch(views=(view, view, view), rows=torch.arange(2), sampling_rate_hz=100.0), generator)
 
 
 @pytest.mark.parametrize("values", [{"temperature": 0.0}, {"hidden_dim": 0}, {"projection_dim": 1.5}])

@@ -34,7 +34,7 @@ class Step(nn.Module):
         self.method = method
 
     def forward(self, view_a: torch.Tensor, view_b: torch.Tensor) -> torch.Tensor:
-        batch = ViewBatch(views=(view_a, view_b), rows=torch.arange(len(view_a)))
+        batch = ViewBatch(views=(view_a, view_b), rows=torch.arange(len(view_a)), sampling_rate_hz=100.0)
         return self.method.loss(batch, torch.Generator()).value
 
 

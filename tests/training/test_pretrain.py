@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from ssrl_ecg.augmentations.recipes import full, none
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.methods import METHODS, BYOLConfig, SimCLR, SimCLRConfig
+from ssrl_ecg.methods import METHODS, BYOLConfig, SimCLR, SimCLRConfig, ViewPlan
 from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_probe
 from ssrl_ecg.models import CNNConfig, ECGEncoder1DCNN
 from ssrl_ecg.training import pretrain as pretrain_module
@@ -19,6 +19,7 @@ from ssrl_ecg.training.embed import embed, module_hash
 from ssrl_ecg.training.history import HISTORY_NAME
 from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
+from ssrl_ecg.training.record_facts import RecordFacts
 
 CONFIGS = {
     "simclr": SimCLRConfig(hidden_dim=8, projection_dim=4),
@@ -50,8 +51,9 @@ def train(store, preprocessing):
     """(method=..., **config) -> (PretrainResult, the method)."""
 
     def run(
-        kind=SimCLR, config=CONFIGS["simclr"], *, rows=60, recipe=None, fed=None, folder=None, labels=None, **settings
-    ):
+        kind=SimCLR, config=CONFIGS["simclr"], *, rows=60, recipe=None, fed=None, folder=None, labels=None, facts=None,
+        **settings
+    ):  # fmt: skip
         made = []
 
         def make_method():
@@ -67,6 +69,7 @@ def train(store, preprocessing):
             recipe=recipe or none(),
             config=PretrainConfig(**{"epochs": 2, "batch_size": 16} | settings),
             compute=compute,
+            facts=facts,
             watch_labels=labels,
             folder=folder,
             progress=False,
@@ -77,8 +80,8 @@ def train(store, preprocessing):
     return run
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_trains_its_encoder(name, train):
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_method_trains_its_encoder(name, train):
     result, method = train(METHODS[name], CONFIGS[name], recipe=full(), epochs=3)
     assert [row["epoch"] for row in result.history] == [0, 1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in result.history)
@@ -100,6 +103,51 @@ def test_views_are_normalised_crops_of_the_records(train, store, preprocessing):
             whole = preprocessing.normalise(torch.from_numpy(store.read_mv([int(row)])[0]))
             windows = whole.unfold(1, 100, 1)  # (lead, start, 100)
             assert ((windows - seen[:, None]).abs().amax(dim=(0, 2)) < 1e-5).any()
+
+
+class Planned(Watching):
+    """Two adjacent windows, two views of each; asks for everything and learns from the first two views."""
+
+    plan = ViewPlan(windows=2, views_per_window=2, adjacent=True)
+    needs = frozenset({"rpeaks", "simulation"})
+
+    def loss(self, batch, generator):
+        self.batches.append(batch)
+        return SimCLR.loss(self, replace(batch, views=batch.views[:2]), generator)
+
+
+def everything_known(store) -> RecordFacts:
+    """Facts that can be told from the signal: a mask where leads I-III are positive, a beat at every such sample."""
+    signal = store.read_mv(np.arange(len(store)))
+    return RecordFacts(
+        targets=signal[:, :2, 0], rpeaks_s=[np.flatnonzero(record[0] > 0) / 100 for record in signal],
+        masks=signal[:, :3] > 0,
+    )  # fmt: skip
+
+
+def test_adjacent_windows_follow_one_another_and_facts_follow_the_windows(train, store, preprocessing):
+    raw = replace(preprocessing, normalisation="none")
+    _, method = train(Planned, facts=everything_known(store), fed=raw, epochs=1)
+    for batch in method.batches:
+        first_a, first_b, second_a, second_b = batch.views
+        assert torch.equal(first_a, first_b)
+        assert torch.equal(second_a, second_b)
+        pair = torch.cat([first_a, second_a], dim=2)
+        for row, seen, mask, peaks in zip(batch.rows, pair, batch.masks[1], batch.rpeaks_s[1], strict=True):
+            windows = torch.from_numpy(store.read_mv([int(row)])[0]).unfold(1, 200, 1)
+            assert ((windows - seen[:, None]).abs().amax(dim=(0, 2)) < 1e-5).any()
+            second = seen[:, 100:]
+            assert torch.equal(mask, second[:3] > 0)
+            at = (peaks[~peaks.isnan()] * 100).round().long()
+            assert at.tolist() == (second[0] > 0).nonzero().squeeze(1).tolist()
+        assert np.array_equal(batch.targets, store.read_mv(batch.rows.numpy())[:, :2, 0])
+
+
+def test_windows_that_do_not_fit_and_warped_time_are_refused(train, preprocessing):
+    with pytest.raises(InputError, match=r"field window_s, expected at most 1.28 s for 2 windows, found 2 s"):
+        train(Planned, fed=replace(preprocessing, window_s=2.0))
+    with pytest.raises(InputError, match=r"field recipe, expected .* keep the time axis, found frequency-warp"):
+        train(Planned, recipe=full())
 
 
 def test_filters_see_whole_records_and_augmentations_millivolt(train, store, preprocessing):

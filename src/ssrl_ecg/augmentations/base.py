@@ -62,6 +62,8 @@ class Augmentation(ABC):
     """Whether content of other records of the batch enters. A batch of one record is then left as it is."""
     keeps_einthoven: ClassVar[bool] = True
     """Whether III, aVR, aVL and aVF of the output follow from I and II where they did in the input."""
+    keeps_time: ClassVar[bool] = True
+    """Whether sample k of the output is the same moment as sample k of the input, so that marks stay where they are."""
     config: AugmentationConfig
 
     def __init__(self, config: AugmentationConfig) -> None:

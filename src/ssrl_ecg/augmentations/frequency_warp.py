@@ -35,6 +35,7 @@ class FrequencyWarp(Augmentation):
 
     name = "frequency-warp"
     config_type = FrequencyWarpConfig
+    keeps_time = False
     config: FrequencyWarpConfig
 
     def _draw(

@@ -34,6 +34,7 @@ class RandomResizedCrop(Augmentation):
 
     name = "random-resized-crop"
     config_type = RandomResizedCropConfig
+    keeps_time = False
     config: RandomResizedCropConfig
 
     def _draw(

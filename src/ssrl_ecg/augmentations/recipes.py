@@ -71,6 +71,11 @@ class Recipe:
         """Whether content of other records of the batch enters a view."""
         return any(augmentation.mixes_records for augmentation in self.augmentations)
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether every sample of a view is the same moment as in the window it was made from."""
+        return all(augmentation.keeps_time for augmentation in self.augmentations)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe's name and its augmentations, each with name and config, as plain values."""
         return {"name": self.name, "augmentations": [augmentation.to_dict() for augmentation in self.augmentations]}

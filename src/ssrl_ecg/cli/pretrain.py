@@ -16,6 +16,7 @@ from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.cli.training_run import training_run
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.record_facts import record_facts
 from ssrl_ecg.files import remove
 from ssrl_ecg.methods import METHODS, Method
 from ssrl_ecg.models import ModuleConfig
@@ -91,6 +92,7 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
             recipe=recipe,
             config=options.schedule,
             compute=options.compute,
+            facts=record_facts(store, kind.needs, split.train),
             watch_labels=labels,
             folder=folder,
         )

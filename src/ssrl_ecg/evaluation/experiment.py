@@ -25,6 +25,7 @@ from ssrl_ecg.evaluation.label_fractions import (
     identity_of,
     run_design,
 )
+from ssrl_ecg.evaluation.record_facts import record_facts
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
@@ -173,12 +174,14 @@ class _Runner:
             if history.exists():  # not beside encoders of runs that noted it in their results alone
                 write_json(noted, json.loads(history.read_text(encoding="utf-8")))
             return saved.encoder
+        rows = self.splits[0].train
         result = pretrain(
-            lambda: method.kind(self.experiment.make_encoder(), method.config), self.store, self.splits[0].train,
+            lambda: method.kind(self.experiment.make_encoder(), method.config), self.store, rows,
             preprocessing=self.preprocessing, recipe=method.recipe, config=config, compute=self.experiment.compute,
-            watch_labels=self.labels, folder=run_folder, progress=self.progress,
+            facts=record_facts(self.store, method.kind.needs, rows), watch_labels=self.labels,
+            folder=run_folder, progress=self.progress,
         )  # fmt: skip
-        provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, self.splits[0].train)
+        provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, rows)
         for target in (history, noted):
             write_json(target, {"settings": settings, "history": result.history})
         save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))

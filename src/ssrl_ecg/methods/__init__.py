@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssrl_ecg.methods.byol import BYOL, BYOLConfig
-from ssrl_ecg.methods.method import Loss, Method, ViewBatch
+from ssrl_ecg.methods.method import Loss, Method, ViewBatch, ViewPlan
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 
 METHODS: dict[str, type[Method]] = {
@@ -12,4 +12,4 @@ METHODS: dict[str, type[Method]] = {
 }
 """Every method by the name that the command line and checkpoints use."""
 
-__all__ = ["BYOL", "METHODS", "BYOLConfig", "Loss", "Method", "SimCLR", "SimCLRConfig", "ViewBatch"]
+__all__ = ["BYOL", "METHODS", "BYOLConfig", "Loss", "Method", "SimCLR", "SimCLRConfig", "ViewBatch", "ViewPlan"]

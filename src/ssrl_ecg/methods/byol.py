@@ -62,7 +62,6 @@ class BYOL(Method):
     """
 
     Config = BYOLConfig
-    n_views = 2
     config: BYOLConfig
 
     def __init__(self, encoder: Encoder, config: BYOLConfig) -> None:

@@ -42,7 +42,6 @@ class SimCLR(Method):
     """Encoder, projection head (linear, ReLU, linear), NT-Xent."""
 
     Config = SimCLRConfig
-    n_views = 2
     config: SimCLRConfig
 
     def __init__(self, encoder: Encoder, config: SimCLRConfig) -> None:

@@ -18,7 +18,7 @@ from ssrl_ecg.data.labels import Task
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path, jsonable
 from ssrl_ecg.models import ENCODERS, HEADS
-from ssrl_ecg.models.classifier import Classifier
+from ssrl_ecg.models.classifier import Classifier, head_input_dim
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 
@@ -255,7 +255,7 @@ def _build_classifier(header: dict[str, Any]) -> Classifier:
     if name not in HEADS:
         raise InputError("unknown head in checkpoint", field="head", expected=" | ".join(HEADS), found=name)
     encoder, kind = _build_encoder(header), HEADS[name]
-    head = kind(kind.Config.from_dict(config), feature_dim=encoder.feature_dim, n_outputs=n_outputs)
+    head = kind(kind.Config.from_dict(config), feature_dim=head_input_dim(encoder, kind), n_outputs=n_outputs)
     return Classifier(encoder, head)
 
 

@@ -98,10 +98,10 @@ def embed(
         rows: (n,) rows of the store.
         batch_size: records at a time.
         overlap: share of a window that its neighbour covers too.
-        readout: "last" for the encoder's feature vector, "layers" for the averages of all its stages.
+        readout: "last" for the encoder's feature vector, "layers" for it and the averages of all earlier stages.
 
     Returns:
-        float32 (n, feature_dim), or (n, sum of ``layer_dims``), in the order of ``rows``.
+        float32 (n, feature_dim), or (n, layer_feature_dim), in the order of ``rows``.
 
     Raises:
         AssertionError: the encoder changed a parameter or buffer of its own.
@@ -109,7 +109,7 @@ def embed(
     before = module_hash(encoder)
     function, n_outputs = {
         "last": (encoder.__call__, encoder.feature_dim),
-        "layers": (encoder.layer_features, sum(encoder.layer_dims)),
+        "layers": (encoder.layer_features, encoder.layer_feature_dim),
     }[readout]
     features = record_outputs(
         encoder, n_outputs, preprocessing, store, rows, batch_size=batch_size, overlap=overlap, function=function

@@ -26,9 +26,10 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_generator, stream_seed, warmup_cosine
+from ssrl_ecg.training.record_facts import RecordFacts
 from ssrl_ecg.training.state import array_identity, kept_in, run_identity
 from ssrl_ecg.training.trainer import fit
-from ssrl_ecg.training.windows import random_crop
+from ssrl_ecg.training.windows import cut, draw_starts
 
 _WATCH_RECORDS = 128
 
@@ -81,10 +82,12 @@ class _PretrainModule(L.LightningModule):
         preprocessing: Preprocessing,
         recipe: Recipe,
         config: PretrainConfig,
+        facts: RecordFacts,
     ) -> None:
         super().__init__()
         self.method = method
         self._dataset, self._preprocessing, self._recipe, self._config = dataset, preprocessing, recipe, config
+        self._facts = facts
 
     def train_dataloader(self) -> DataLoader[RecordBatch]:
         rank, world_size = self.global_rank, self.trainer.world_size
@@ -99,17 +102,39 @@ class _PretrainModule(L.LightningModule):
     def _n_steps(self) -> int:
         return int(self.trainer.estimated_stepping_batches)
 
-    def _view(self, filtered_mv: Tensor, generator: torch.Generator) -> Tensor:
-        crop = random_crop(filtered_mv, self._preprocessing.window_samples, generator)
-        return self._preprocessing.normalise(self._recipe(crop, self._preprocessing.sampling_rate_hz, generator))
+    def _view(self, window_mv: Tensor, generator: torch.Generator) -> Tensor:
+        return self._preprocessing.normalise(self._recipe(window_mv, self._preprocessing.sampling_rate_hz, generator))
+
+    def _views(self, batch: RecordBatch, generator: torch.Generator) -> ViewBatch:
+        """Cut the windows the method plans for, augment each, and bring along what it must be told about them."""
+        plan, length = self.method.plan, self._preprocessing.window_samples
+        rate_hz, rows = self._preprocessing.sampling_rate_hz, batch.rows
+        filtered = self._preprocessing.filter(batch.signal_mv)
+        n_records, n_samples = len(batch), filtered.shape[-1]
+        views, rpeaks, masks = [], [], []
+        first = draw_starts(n_records, n_samples, plan.windows * length, generator) if plan.adjacent else None
+        for number in range(plan.windows):
+            starts = draw_starts(n_records, n_samples, length, generator) if first is None else first + number * length
+            window = cut(filtered, starts, length)
+            views += [self._view(window, generator) for _ in range(plan.views_per_window)]
+            rpeaks.append(self._facts.rpeaks_in(rows, starts.double() / rate_hz, length / rate_hz))
+            masks.append(self._facts.masks_in(rows, starts, length))
+        return ViewBatch(
+            views=tuple(views),
+            rows=rows,
+            sampling_rate_hz=rate_hz,
+            patients=batch.patients,
+            targets=self._facts.targets_of(rows),
+            rpeaks_s=_given(rpeaks),
+            masks=_given(masks),
+        )
 
     def training_step(self, batch: RecordBatch, batch_index: int) -> Tensor:
         generator = step_generator(self._config.seed, self.global_step, self.global_rank)
         torch.manual_seed(generator.initial_seed())  # dropout has no generator of its own
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            filtered = self._preprocessing.filter(batch.signal_mv)
-            views = tuple(self._view(filtered, generator) for _ in range(self.method.n_views))
-        loss = self.method.loss(ViewBatch(views=views, patients=batch.patients, rows=batch.rows), generator)
+            views = self._views(batch, generator)
+        loss = self.method.loss(views, generator)
         logs = {"loss": loss.value.detach(), **loss.logs}
         across = self.trainer.world_size > 1
         self.log_dict(logs, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=across)
@@ -169,6 +194,7 @@ def pretrain(
     recipe: Recipe,
     config: PretrainConfig,
     compute: Compute | None = None,
+    facts: RecordFacts | None = None,
     watch_labels: Labels | None = None,
     folder: Path | None = None,
     progress: bool = True,
@@ -183,6 +209,7 @@ def pretrain(
         recipe: augmentations that make a view, applied in millivolt after the crop.
         config: schedule and optimiser.
         compute: precision and devices.
+        facts: what the method needs to be told about each record; None for a method without needs.
         watch_labels: labels of all records for the kNN probe of the collapse watch; None leaves that probe out.
         folder: where ``history.csv`` and the training state go. If it holds the state of an interrupted run with the
             same settings, the run goes on from its last finished epoch and ends in the same weights as an
@@ -193,18 +220,20 @@ def pretrain(
         The encoder (on the CPU, in eval mode) and one row of numbers per epoch.
 
     Raises:
-        InputError: fewer than two records per device; a state of other settings; a loss that is not finite.
+        InputError: fewer than two records per device; records too short for the method's windows; augmentations that
+            move what the method must find in place; a state of other settings; a loss that is not finite.
         KeyboardInterrupt: Ctrl-C; the state stays.
     """
     compute = compute or Compute()
     if len(rows) < 2 * compute.devices:
         raise InputError("too few records to pretrain on", expected=f"at least {2 * compute.devices}", found=len(rows))
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
-    method = make_method()
-    identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute)
+    method, facts = make_method(), facts or RecordFacts()
+    _check_views(method, store, preprocessing, recipe)
+    identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute, facts.identity())
     history, state = kept_in(folder, identity)
     fit(
-        _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config),
+        _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config, facts),
         history,
         [_CollapseWatch(method.encoder, store, rows, preprocessing, watch_labels, history, config.seed)],
         compute=compute,
@@ -214,6 +243,25 @@ def pretrain(
         state=state,
     )
     return PretrainResult(method.encoder.cpu().eval(), history.rows)
+
+
+def _given(per_window: list[Tensor | None]) -> tuple[Tensor, ...] | None:
+    known = tuple(values for values in per_window if values is not None)
+    return known or None
+
+
+def _check_views(method: Method, store: RecordStore, preprocessing: Preprocessing, recipe: Recipe) -> None:
+    """Refuse views that the method cannot learn from."""
+    plan, facts = method.plan, store.facts
+    wanted_s = plan.windows * preprocessing.window_s
+    if plan.adjacent and wanted_s > facts.n_samples / facts.sampling_rate_hz:
+        expected = f"at most {facts.n_samples / facts.sampling_rate_hz / plan.windows:g} s for {plan.windows} windows"
+        raise InputError("windows do not fit beside each other", field="window_s", expected=expected,
+                         found=f"{preprocessing.window_s:g} s")  # fmt: skip
+    if method.needs & {"rpeaks", "simulation"} and not recipe.keeps_time:
+        moving = [augmentation.name for augmentation in recipe.augmentations if not augmentation.keeps_time]
+        raise InputError(f"{type(method).__name__} must find beats and waves where they are", field="recipe",
+                         expected="augmentations that keep the time axis", found=", ".join(moving))  # fmt: skip
 
 
 def _identity(store: RecordStore, rows: np.ndarray, method: Method, *settings: Any) -> str:

@@ -23,13 +23,36 @@ def random_crop(signal_mv: Tensor, window_samples: int, generator: torch.Generat
     Returns:
         (batch, lead, window_samples); the same tensor if nothing is to be cut.
     """
-    n_samples = signal_mv.shape[-1]
-    if window_samples >= n_samples:
-        return signal_mv
-    starts = torch.randint(0, n_samples - window_samples + 1, (len(signal_mv),), generator=generator)
-    return torch.stack(
-        [record[:, start : start + window_samples] for record, start in zip(signal_mv, starts.tolist(), strict=True)]
-    )
+    starts = draw_starts(len(signal_mv), signal_mv.shape[-1], window_samples, generator)
+    return cut(signal_mv, starts, window_samples)
+
+
+def draw_starts(n_records: int, n_samples: int, window_samples: int, generator: torch.Generator) -> Tensor:
+    """Draw where one window of each record begins, uniformly: int64 (n_records,), in samples.
+
+    Where the window is as long as the record it begins at 0, and nothing is drawn.
+    """
+    latest = n_samples - window_samples
+    if latest <= 0:
+        return torch.zeros(n_records, dtype=torch.int64)
+    return torch.randint(0, latest + 1, (n_records,), generator=generator)
+
+
+def cut(along_time: Tensor, starts: Tensor, window_samples: int) -> Tensor:
+    """Cut a window of each record from whatever runs along its last axis: signals, or masks.
+
+    Args:
+        along_time: (batch, ..., time).
+        starts: (batch,) first samples.
+        window_samples: length of the windows.
+
+    Returns:
+        (batch, ..., window_samples); the same tensor if nothing is to be cut.
+    """
+    if window_samples >= along_time.shape[-1]:
+        return along_time
+    pairs = zip(along_time, starts.tolist(), strict=True)
+    return torch.stack([record[..., start : start + window_samples] for record, start in pairs])
 
 
 def over_windows(

@@ -70,10 +70,9 @@ def age_and_sex(store: RecordStore) -> pd.DataFrame:
 
 
 def standardised(features: NDArray[np.floating[Any]], training_rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Standardise columns with what the training records show, whether they are labelled or not.
+    """Standardise columns as ``standardised_with_gaps`` does, and fill the gaps.
 
-    Missing values become the column's median and get a 0/1 column of their own; a column that never varies becomes 0.
-    Values are cut at three standard deviations: a measurement that went wrong is far from all others.
+    Missing values become the column's median and get a 0/1 column of their own, standardised too.
 
     Args:
         features: (record, feature), NaN where missing.
@@ -89,7 +88,28 @@ def standardised(features: NDArray[np.floating[Any]], training_rows: NDArray[np.
         medians = np.nan_to_num(np.nanmedian(known[training_rows], axis=0))
     with_gaps = gaps[training_rows].any(axis=0)
     whole = np.concatenate([np.where(gaps, medians, known), gaps[:, with_gaps]], axis=1)
-    mean, deviation = whole[training_rows].mean(axis=0), whole[training_rows].std(axis=0)
+    return standardised_with_gaps(whole, training_rows)
+
+
+def standardised_with_gaps(
+    features: NDArray[np.floating[Any]], training_rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Standardise columns with what the training records show, whether they are labelled or not.
+
+    A column that never varies becomes 0. Values are cut at three standard deviations: a measurement that went wrong is
+    far from all others.
+
+    Args:
+        features: (record, feature), NaN where missing.
+        training_rows: rows that means and standard deviations come from, over the values that are there.
+
+    Returns:
+        float64 (record, feature), NaN where it was.
+    """
+    known = np.asarray(features, dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
+        mean, deviation = np.nanmean(known[training_rows], axis=0), np.nanstd(known[training_rows], axis=0)
     varies = deviation > 1e-9 * np.maximum(1.0, np.abs(mean))
-    scaled = np.where(varies, whole - mean, 0.0) / np.where(varies, deviation, 1.0)
+    scaled = np.where(varies | np.isnan(known), known - mean, 0.0) / np.where(varies, deviation, 1.0)
     return np.asarray(np.clip(scaled, -_FARTHEST_SD, _FARTHEST_SD))
