@@ -41,7 +41,7 @@ from measure import (
 )
 from torch.utils.data import DataLoader, Dataset
 
-from ssrl_ecg.augmentations.recipes import Recipe, full, heavy
+from ssrl_ecg.augmentations.recipes import Recipe, crop_timeout_leads, full
 from ssrl_ecg.data.splits import Split, nested_subsets, recipe_split
 from ssrl_ecg.methods.method import ViewBatch
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
@@ -56,7 +56,7 @@ from ssrl_ecg.training.selection import validation_auroc
 
 BATCH_SIZE, REPEATS = 256, 3
 REFERENCE_EPOCHS, LEARNING_RATE = 20, 1e-3
-BUDGETS_EPOCHS = (2, 5, 10, 25)
+BUDGETS_EPOCHS = (2, 5, 10, 20, 40, 60)
 N_SUBSETS, INVERSE_PENALTY = 5, 1e-2
 BF16 = Compute(precision="bf16", accelerator="cpu")
 WHOLE_RECORD = Preprocessing(window_s=10.0)
@@ -192,7 +192,7 @@ def time_to_equal(sample: Sample, batch_size: int, script_epochs: int, budgets_e
     crops, runs = sample.fitted(CROPS, split.train), []
     for epochs in budgets_epochs:
         config = PretrainConfig(epochs=epochs, batch_size=min(128, batch_size), seed=SEED)
-        encoder, cost = timed(partial(ours, sample, split.train, crops, heavy(), CROPS_METHOD, config))
+        encoder, cost = timed(partial(ours, sample, split.train, crops, crop_timeout_leads(), CROPS_METHOD, config))
         runs.append(judged(cost, probe_aurocs(sample, split, encoder, crops), epochs))
         if runs[-1]["auroc"] >= script["auroc"]:
             break
@@ -235,7 +235,7 @@ def run(
             "ours_to_equal": {
                 "batch_size": min(128, batch_size),
                 "precision": "bf16",
-                "recipe": heavy().to_dict(),
+                "recipe": crop_timeout_leads().to_dict(),
                 "method": CROPS_METHOD,
                 "preprocessing": CROPS,
             },
