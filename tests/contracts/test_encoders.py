@@ -43,15 +43,18 @@ def test_table_is_complete_and_sorted(table, base):
 def test_shapes_at_several_lengths(encoder, length):
     signal = torch.randn(3, 12, length)
     features = encoder.feature_map(signal)
-    assert features.shape[:2] == (3, encoder.feature_dim)
-    assert 1 <= features.shape[2] < length
+    assert features.shape[:2] == (3, encoder.map_dim)
+    assert 1 <= features.shape[2] <= length
     assert encoder(signal).shape == (3, encoder.feature_dim)
+    assert all(torch.isfinite(values).all() for values in (features, encoder(signal)))
 
 
 def test_layers_end_in_the_feature_vector(encoder):
     signal = torch.randn(3, 12, 250)
     layers = encoder.layer_features(signal)
-    assert layers.shape == (3, sum(encoder.layer_dims))
+    assert layers.shape == (3, encoder.layer_feature_dim)
+    assert [layer.shape[1] for layer in encoder.layer_maps(signal)] == list(encoder.layer_dims)
+    assert torch.equal(encoder.pool(encoder.feature_map(signal)), encoder(signal))
     assert torch.equal(layers[:, -encoder.feature_dim :], encoder(signal))
     assert len(encoder.layer_dims) > 1
 
@@ -73,7 +76,7 @@ def test_rows_are_independent_in_eval(encoder):
 
 def test_gradient_reaches_every_parameter(encoder):
     encoder.train()
-    encoder(torch.randn(4, 12, 128)).square().sum().backward()
+    encoder(torch.randn(4, 12, 500)).square().sum().backward()  # a few steps, for what relates steps to each other
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 

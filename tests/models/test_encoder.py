@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.models import ENCODERS
+from ssrl_ecg.models import ENCODERS, Encoder
+from ssrl_ecg.models.encoder import ConcatPoolEncoder
 
 
 @pytest.fixture(params=ENCODERS)
@@ -13,10 +16,14 @@ def encoder(request):
     return kind(kind.Config(width=4)).eval()
 
 
-def test_vector_is_the_mean_of_the_map(encoder):
-    signal = torch.randn(2, 12, 200)
-    by_hand = torch.stack([encoder.feature_map(signal)[..., t] for t in range(encoder.feature_map(signal).shape[-1])])
-    torch.testing.assert_close(encoder(signal), by_hand.mean(dim=0))
+def test_vector_is_the_mean_of_the_map_unless_the_encoder_says_otherwise(encoder):
+    steps = encoder.feature_map(torch.randn(2, 12, 200)).unbind(dim=-1)
+    if type(encoder).pool is Encoder.pool:
+        torch.testing.assert_close(encoder.pool(torch.stack(steps, dim=-1)), sum(steps) / len(steps))
+    if isinstance(encoder, ConcatPoolEncoder):
+        largest = functools.reduce(torch.maximum, steps)
+        by_hand = torch.cat([sum(steps) / len(steps), largest], dim=1)
+        torch.testing.assert_close(encoder.pool(torch.stack(steps, dim=-1)), by_hand)
 
 
 def test_one_sample_too_short_is_refused_in_one_line(encoder):

@@ -14,7 +14,7 @@ from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.metrics.thresholds import THRESHOLDS
-from ssrl_ecg.models import HEADS, Classifier, Encoder
+from ssrl_ecg.models import HEADS, Classifier, Encoder, head_input_dim
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.loop import Compute
 
@@ -65,4 +65,4 @@ class ClassifierOptions:
     def with_head(self, encoder: Encoder, n_outputs: int) -> Classifier:
         """Put a fresh head, drawn from torch's current seed, on an encoder."""
         kind = HEADS[self.head]
-        return Classifier(encoder, kind(kind.Config(), feature_dim=encoder.feature_dim, n_outputs=n_outputs))
+        return Classifier(encoder, kind(kind.Config(), feature_dim=head_input_dim(encoder, kind), n_outputs=n_outputs))

@@ -21,8 +21,9 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, head: Head) -> None:
         super().__init__()
-        if head.feature_dim != encoder.feature_dim:
-            raise InputError("head and encoder do not fit", expected=encoder.feature_dim, found=head.feature_dim)
+        expected = head_input_dim(encoder, type(head))
+        if head.feature_dim != expected:
+            raise InputError("head and encoder do not fit", expected=expected, found=head.feature_dim)
         self.encoder, self.head = encoder, head
 
     def forward(self, signal: Tensor) -> Tensor:
@@ -30,3 +31,8 @@ class Classifier(nn.Module):
         features = self.encoder.feature_map(signal) if self.head.reads_map else self.encoder(signal)
         logits: Tensor = self.head(features)
         return logits
+
+
+def head_input_dim(encoder: Encoder, kind: type[Head]) -> int:
+    """Return how many features a head of this kind reads: the channels of the map, or the length of the vector."""
+    return encoder.map_dim if kind.reads_map else encoder.feature_dim

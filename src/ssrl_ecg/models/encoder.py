@@ -29,11 +29,12 @@ class EncoderConfig(ModuleConfig):
 
 
 class Encoder(nn.Module, ABC):
-    """Turns normalised ECGs (batch, lead, time) into features.
+    """Turns normalised ECGs (batch, lead, time) into features: a map along time, and one vector read out of the map.
 
     A subclass names its ``Config``, the shortest input it accepts in ``minimum_samples``, sets ``layer_dims`` and
-    implements ``_layers``. Initial weights are drawn from torch's global generator, as everywhere in torch: seed it
-    (``torch.manual_seed``) before building.
+    implements ``_layers``; one whose vector is not the map's average says so in ``pool`` and ``feature_dim``. Initial
+    weights are drawn from torch's global generator, as everywhere in torch: seed it (``torch.manual_seed``) before
+    building.
 
     Attributes:
         config: the settings the encoder was built from; ``type(encoder)(encoder.config)`` has the same architecture.
@@ -50,9 +51,19 @@ class Encoder(nn.Module, ABC):
         self.config = config
 
     @property
-    def feature_dim(self) -> int:
-        """Channels of the feature map, and length of the feature vector."""
+    def map_dim(self) -> int:
+        """Channels of the feature map."""
         return self.layer_dims[-1]
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of the feature vector; as many as the map has channels, unless ``pool`` says otherwise."""
+        return self.map_dim
+
+    @property
+    def layer_feature_dim(self) -> int:
+        """Length of what ``layer_features`` returns."""
+        return sum(self.layer_dims[:-1]) + self.feature_dim
 
     @abstractmethod
     def _layers(self, signal: Tensor) -> list[Tensor]:
@@ -65,32 +76,47 @@ class Encoder(nn.Module, ABC):
             signal: normalised ECG (batch, lead, time), at least ``minimum_samples`` long.
 
         Returns:
-            (batch, feature_dim, time'), time' >= 1.
+            (batch, map_dim, time'), time' >= 1.
 
         Raises:
             InputError: the signal has another number of axes or leads, or is too short.
         """
-        self._check(signal)
-        return self._layers(signal)[-1]
+        return self.layer_maps(signal)[-1]
 
-    def forward(self, signal: Tensor) -> Tensor:
-        """Average the feature map over time: (batch, lead, time) -> (batch, feature_dim)."""
-        return self.feature_map(signal).mean(dim=-1)
-
-    def layer_features(self, signal: Tensor) -> Tensor:
-        """Average what every stage computes over time, and join the averages: a readout that early layers take part in.
+    def layer_maps(self, signal: Tensor) -> list[Tensor]:
+        """Compute what each stage makes of a signal: (batch, ``layer_dims[k]``, time_k); the last is the feature map.
 
         Args:
             signal: normalised ECG (batch, lead, time), at least ``minimum_samples`` long.
-
-        Returns:
-            (batch, sum of ``layer_dims``).
 
         Raises:
             InputError: as ``feature_map``.
         """
         self._check(signal)
-        return torch.cat([layer.mean(dim=-1) for layer in self._layers(signal)], dim=1)
+        return self._layers(signal)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Read one vector per record out of the feature map: (batch, lead, time) -> (batch, feature_dim)."""
+        return self.pool(self.feature_map(signal))
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Average a feature map over time: (batch, map_dim, time') -> (batch, feature_dim)."""
+        return features.mean(dim=-1)
+
+    def layer_features(self, signal: Tensor) -> Tensor:
+        """Join the averages over time of all stages but the last and the feature vector: early layers take part in it.
+
+        Args:
+            signal: normalised ECG (batch, lead, time), at least ``minimum_samples`` long.
+
+        Returns:
+            (batch, layer_feature_dim); the feature vector comes last.
+
+        Raises:
+            InputError: as ``feature_map``.
+        """
+        *early, last = self.layer_maps(signal)
+        return torch.cat([*(layer.mean(dim=-1) for layer in early), self.pool(last)], dim=1)
 
     def _check(self, signal: Tensor) -> None:
         n_leads, minimum = self.config.n_leads, self.minimum_samples
@@ -104,3 +130,22 @@ class Encoder(nn.Module, ABC):
                 expected=f"at least {minimum} samples",
                 found=signal.shape[2],
             )
+
+
+class ConcatPoolEncoder(Encoder):
+    """An encoder whose vector joins the average and the maximum over time of every channel.
+
+    That is the "concat pooling" of the PTB-XL benchmark (Strodthoff et al. 2020, after Howard and Gugger's fastai).
+    There it opens the classifier's head; here it belongs to the encoder, so that self-supervised objectives and linear
+    probes see both halves (the 512 features of an xresnet1d50 in Mehari and Strodthoff 2022). The feature map, which
+    heads that read maps and objectives along time get, keeps its own channels.
+    """
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of the feature vector: twice the channels of the feature map."""
+        return 2 * self.map_dim
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Join average and maximum over time: (batch, map_dim, time') -> (batch, 2 map_dim)."""
+        return torch.cat([features.mean(dim=-1), features.amax(dim=-1)], dim=1)

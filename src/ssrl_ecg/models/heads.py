@@ -17,7 +17,7 @@ class Head(nn.Module, ABC):
 
     Attributes:
         config: the head's own settings.
-        feature_dim: number of features it reads.
+        feature_dim: number of features it reads: the map's channels if ``reads_map``, else the vector's length.
         n_outputs: number of logits; 1 for a binary task.
     """
 
@@ -131,3 +131,34 @@ class AttentionPoolHead(Head):
         """Compute each moment's weight: (batch, feature_dim, time') -> (batch, time'), rows sum to 1."""
         scores: Tensor = torch.einsum("d,bdt->bt", self.query, features) / self.feature_dim**0.5
         return torch.softmax(scores, dim=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConcatPoolHeadConfig(MLPHeadConfig):
+    """Settings of ``ConcatPoolHead``: those of ``MLPHead``, with the same values in SSRL-ECG."""
+
+
+class ConcatPoolHead(Head):
+    """Average and maximum over time joined, dropout, linear, ReLU, batch norm, dropout, linear.
+
+    The head of SSRL-ECG's ``ImprovedECGClassifier``. Training batches need two records or more, as batch norm does.
+    """
+
+    Config = ConcatPoolHeadConfig
+    reads_map = True
+
+    def __init__(self, config: ConcatPoolHeadConfig, *, feature_dim: int, n_outputs: int) -> None:
+        super().__init__(config, feature_dim=feature_dim, n_outputs=n_outputs)
+        self.layers = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * feature_dim, config.hidden),
+            nn.ReLU(),
+            nn.BatchNorm1d(config.hidden),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.hidden, n_outputs),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute logits (batch, n_outputs) from maps (batch, feature_dim, time')."""
+        logits: Tensor = self.layers(torch.cat([features.mean(dim=-1), features.amax(dim=-1)], dim=1))
+        return logits
