@@ -19,6 +19,7 @@ from ssrl_ecg.models import Classifier, CNNConfig, ECGEncoder1DCNN, Encoder, Lin
 
 SMALL: dict[str, dict[str, Any]] = {
     "byol": {"hidden_dim": 16, "projection_dim": 8},
+    "measurements": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5},
     "simclr": {"hidden_dim": 16, "projection_dim": 8},
 }
 """Settings that make a method small enough to test."""

@@ -16,7 +16,7 @@ def method():
 
 
 def test_published_head():
-    head = SimCLR(ECGEncoder1DCNN(CNNConfig()), SimCLRConfig()).projector
+    head = SimCLR(ECGEncoder1DCNN(CNNConfig()), SimCLRConfig()).contrast.projector
     shapes = [tuple(layer.weight.shape) for layer in head if isinstance(layer, torch.nn.Linear)]
     assert shapes == [(2048, 256), (128, 2048)]
 
@@ -24,7 +24,7 @@ def test_published_head():
 def test_loss_is_nt_xent_of_the_projected_views(method, generator):
     a, b = torch.randn(5, 12, 64, generator=generator), torch.randn(5, 12, 64, generator=generator)
     loss = method.loss(ViewBatch(views=(a, b), rows=torch.arange(5), sampling_rate_hz=100.0), generator)
-    z = method.projector(method.encoder(torch.cat([a, b])))
+    z = method.contrast.projector(method.encoder(torch.cat([a, b])))
     torch.testing.assert_close(loss.value, nt_xent(z[:5], z[5:], 0.3))
     torch.testing.assert_close(loss.logs["alignment"], torch.cosine_similarity(z[:5], z[5:]).mean().detach())
     assert abs(loss.value.item() - nt_xent(z[:5], z[5:], 0.07).item()) > 0.01

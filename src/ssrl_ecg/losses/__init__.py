@@ -13,6 +13,7 @@ from ssrl_ecg.losses.multilabel import (
     focal,
     inverse_frequency_weights,
 )
+from ssrl_ecg.losses.regression import huber_known
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
@@ -22,6 +23,7 @@ __all__ = [
     "class_balanced_weights",
     "cross_entropy",
     "focal",
+    "huber_known",
     "inverse_frequency_weights",
     "nt_xent",
 ]

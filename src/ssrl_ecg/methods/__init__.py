@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from ssrl_ecg.methods.byol import BYOL, BYOLConfig
+from ssrl_ecg.methods.measurements import MeasurementRegression, MeasurementRegressionConfig
 from ssrl_ecg.methods.method import Loss, Method, ViewBatch, ViewPlan
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 
 METHODS: dict[str, type[Method]] = {
     "byol": BYOL,
+    "measurements": MeasurementRegression,
     "simclr": SimCLR,
 }
 """Every method by the name that the command line and checkpoints use."""
 
-__all__ = ["BYOL", "METHODS", "BYOLConfig", "Loss", "Method", "SimCLR", "SimCLRConfig", "ViewBatch", "ViewPlan"]
+__all__ = [
+    "BYOL",
+    "METHODS",
+    "BYOLConfig",
+    "Loss",
+    "MeasurementRegression",
+    "MeasurementRegressionConfig",
+    "Method",
+    "SimCLR",
+    "SimCLRConfig",
+    "ViewBatch",
+    "ViewPlan",
+]

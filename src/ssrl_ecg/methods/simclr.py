@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssrl_ecg.losses import nt_xent
 from ssrl_ecg.methods.gather import gather_with_gradient
 from ssrl_ecg.methods.method import Loss, Method, ViewBatch
+from ssrl_ecg.methods.projector import mlp
 from ssrl_ecg.models import Encoder, ModuleConfig
 from ssrl_ecg.models.config import require_between, require_whole
 
@@ -38,29 +39,44 @@ class SimCLRConfig(ModuleConfig):
         require_whole("projection_dim", self.projection_dim, 1)
 
 
+class ContrastiveHead(nn.Module):
+    """What SimCLR adds to an encoder: a projection (linear, ReLU, linear) and NT-Xent.
+
+    A method with another objective can hold one too, and add its loss to its own.
+    """
+
+    def __init__(self, feature_dim: int, config: SimCLRConfig) -> None:
+        super().__init__()
+        self.temperature = config.temperature
+        self.projector = mlp(feature_dim, config.hidden_dim, config.projection_dim, batch_norm=False)
+
+    def forward(self, features: Tensor) -> Loss:
+        """Compute NT-Xent over the batches of all processes.
+
+        Args:
+            features: (2 batch, feature_dim): all first views, then all second ones.
+
+        Returns:
+            The loss; it logs ``alignment``, the mean cosine of the matched projections.
+        """
+        z_a, z_b = self.projector(features).chunk(2)
+        z_a, z_b = gather_with_gradient(z_a), gather_with_gradient(z_b)
+        alignment = F.cosine_similarity(z_a.detach().float(), z_b.detach().float()).mean()
+        return Loss(value=nt_xent(z_a, z_b, self.temperature), logs={"alignment": alignment})
+
+
 class SimCLR(Method):
-    """Encoder, projection head (linear, ReLU, linear), NT-Xent."""
+    """Encoder and contrastive head."""
 
     Config = SimCLRConfig
     config: SimCLRConfig
 
     def __init__(self, encoder: Encoder, config: SimCLRConfig) -> None:
         super().__init__(encoder, config)
-        self.projector = nn.Sequential(
-            nn.Linear(encoder.feature_dim, config.hidden_dim),
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden_dim, config.projection_dim),
-        )
+        self.contrast = ContrastiveHead(encoder.feature_dim, config)
 
     def loss(self, batch: ViewBatch, generator: torch.Generator) -> Loss:
-        """Compute NT-Xent over the batches of all processes.
-
-        Both views go through the encoder as one batch, so batch norm sees one population. Logs ``alignment``, the mean
-        cosine of the matched projections.
-        """
+        """Contrast the views; they go through the encoder as one batch, so batch norm sees one population."""
         view_a, view_b = batch.views
-        z_a, z_b = self.projector(self.encoder(torch.cat([view_a, view_b]))).chunk(2)
-        z_a, z_b = gather_with_gradient(z_a), gather_with_gradient(z_b)
-        alignment = F.cosine_similarity(z_a.detach().float(), z_b.detach().float()).mean()
-        value = nt_xent(z_a, z_b, self.config.temperature)
-        return Loss(value=value, logs={"alignment": alignment})
+        loss: Loss = self.contrast(self.encoder(torch.cat([view_a, view_b])))
+        return loss
