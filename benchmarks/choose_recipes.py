@@ -1,6 +1,6 @@
 """Every recipe trial behind the committed results: trained on folds 1-5 of the sample, judged on fold 6, all logged.
 
-    python benchmarks/choose_recipes.py supervised|simclr|finetune[-again] --data PTBXL_SAMPLE --store STORE
+    python benchmarks/choose_recipes.py supervised|simclr|finetune[-again]|attention --data PTBXL_SAMPLE --store STORE
 
 Two rounds; in each the supervised row gets as many trials as the self-supervised rows: 12 against 6 pretrainings and 6
 fine-tunings, then 5 against 3 and 2.
@@ -30,12 +30,13 @@ from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.splits import recipe_split
 from ssrl_ecg.data.store import build_store
-from ssrl_ecg.evaluation.arms import ProbeArm, TrainedArm
+from ssrl_ecg.evaluation.arms import AttentionProbeArm, ProbeArm, TrainedArm
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.trials import run_trials
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.attention_probe import AttentionProbeConfig, whole_record_maps
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.loop import Compute
@@ -213,7 +214,24 @@ def finetune_plans_again(bench: Bench) -> list[ArmPlan]:
     ]
 
 
+def attention_plans(bench: Bench) -> list[ArmPlan]:
+    """Learning rate and decay of the attention probe, on one SimCLR encoder."""
+    method, recipe, pretraining = SimCLRConfig(), RECIPES["crop-timeout-leads"](), PretrainConfig()
+    encoder, _ = bench.pretrained(method, recipe, pretraining)
+    maps = whole_record_maps(encoder, bench.preprocessing, bench.store)
+
+    def plan(learning_rate: float, weight_decay: float) -> ArmPlan:
+        config = AttentionProbeConfig(learning_rate=learning_rate, weight_decay=weight_decay)
+        name = f"lr {learning_rate:g}, weight decay {weight_decay:g}"
+        arm = AttentionProbeArm(name, "method", lambda _: maps, config)
+        settings = {"config": config, "recipe": recipe.to_dict(), "pretrain": pretraining, "encoder": ENCODER}
+        return ArmPlan(name, "method", settings, lambda: arm)
+
+    return [plan(3e-4, 0.1), plan(1e-3, 0.1), plan(3e-3, 0.1), plan(1e-3, 1.0), plan(1e-2, 0.1)]
+
+
 PLANS = {
+    "attention": attention_plans,
     "supervised": supervised_plans,
     "simclr": simclr_plans,
     "finetune": finetune_plans,

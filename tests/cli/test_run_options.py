@@ -15,6 +15,7 @@ from ssrl_ecg.cli.pretrain import PretrainOptions
 from ssrl_ecg.cli.run import RunOptions
 from ssrl_ecg.cli.supervised import SupervisedOptions
 from ssrl_ecg.methods import METHODS
+from ssrl_ecg.models import ENCODERS, KUCNN, KUConfig
 from ssrl_ecg.training.run import as_config
 
 TRIALS = Path(__file__).parents[2] / "results" / "trials"
@@ -37,7 +38,7 @@ def test_run_pretrains_what_the_pretrain_command_does_and_what_was_chosen(experi
     (plan,) = experiment.methods
     assert (plan.config, plan.pretrain) == (options.method, options.schedule)
     assert plan.recipe.to_dict() == RECIPES[options.recipe]().to_dict()
-    assert experiment.encoder_config == options.encoder.config()
+    assert experiment.encoder.config == options.encoder.config()
     chosen = chosen_trial("simclr-again", "leads .3")
     assert as_config(plan.config) == chosen["method"]
     assert as_config(plan.pretrain) == chosen["pretrain"]
@@ -59,3 +60,18 @@ def test_run_trains_what_the_single_command_does_and_what_was_chosen(experiment,
     chosen = chosen_trial(f"{part}-again", name)
     assert as_config(plan.config) == chosen["config"]
     assert as_config(plan.recipe.to_dict()) == chosen["recipe"]
+
+
+def test_the_encoders_own_settings_are_words():
+    words = ["--encoder", "ku-cnn", "--encoder-width", "8"]
+    words += ["--encoder-settings", "domain=frequency", "embedding_dim=64", "dropout=0.2"]
+    config = parse(SupervisedOptions, [*WORDS, *words], "ssrl-ecg supervised").encoder.config()
+    assert config == KUConfig(width=8, domain="frequency", embedding_dim=64, dropout=0.2)
+    run = parse(RunOptions, ["--data", "PTB-XL", *words], "ssrl-ecg run").experiment.experiment()
+    assert (run.encoder.kind, run.encoder.config) == (KUCNN, config)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_is_built_at_its_own_width(name):
+    encoder = parse(SupervisedOptions, [*WORDS, "--encoder", name], "ssrl-ecg supervised").encoder
+    assert encoder.config() == ENCODERS[name].Config()

@@ -16,7 +16,7 @@ from ssrl_ecg.data.splits import rotation_splits, without_validation
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
-from ssrl_ecg.evaluation.experiment import Experiment, MethodPlan, TrainingPlan, run_experiment
+from ssrl_ecg.evaluation.experiment import EncoderPlan, Experiment, MethodPlan, TrainingPlan, run_experiment
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores, save_scores
 from ssrl_ecg.evaluation.report import read_results, write_report
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
@@ -35,10 +35,12 @@ ABOUT = DataDescription("synthetic", "synthetic cohort", "Simulated.", "none")
 ARMS = (
     "SimCLR frozen probe",
     "SimCLR frozen probe, all layers",
+    "SimCLR frozen probe, attention",
     "SimCLR fine-tuned",
     "supervised",
     "random encoder probe",
     "random encoder probe, all layers",
+    "random encoder probe, attention",
     "MiniRocket + ridge",
 )
 
@@ -51,8 +53,7 @@ def tiny_experiment() -> Experiment:
         pretrain=PretrainConfig(epochs=1, batch_size=32), recipe=recipe,
     )  # fmt: skip
     return Experiment(
-        encoder_kind=ECGEncoder1DCNN,
-        encoder_config=CNNConfig(width=4),
+        encoder=EncoderPlan(kind=ECGEncoder1DCNN, config=CNNConfig(width=4)),
         preprocessing=Preprocessing(window_s=2.5, highpass_hz=0.5),
         methods=[method],
         supervised={"supervised": training},
@@ -60,6 +61,7 @@ def tiny_experiment() -> Experiment:
         design=LabelFractions(fractions=(0.2, 1.0), n_repeats=(2, 2)),
         n_pretrainings=2,
         floors=("minirocket",),
+        attention_probe=True,
         compute=Compute(accelerator="cpu"),
     )
 

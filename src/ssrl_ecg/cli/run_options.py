@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_training import RunTrainingOptions
+from ssrl_ecg.cli.signal_options import EncoderOptions
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.experiment import Experiment
+from ssrl_ecg.evaluation.experiment import EncoderPlan, Experiment
 from ssrl_ecg.evaluation.floors import FLOORS
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
@@ -31,10 +32,8 @@ class ExperimentOptions:
 
     methods: tuple[Annotated[str, one_of(METHODS)], ...] = ("simclr",)
     """Self-supervised methods."""
-    encoder: Annotated[str, one_of(ENCODERS)] = "resnet18"
+    encoder: EncoderOptions = field(default_factory=EncoderOptions)
     """Encoder of every row but MiniRocket's."""
-    encoder_width: int = 32
-    """Channels of the encoder's first stage."""
     window_s: float = 2.5
     """Length of training crops and of the windows that are averaged at test, in seconds."""
     highpass_hz: float = 0.5
@@ -49,6 +48,8 @@ class ExperimentOptions:
     labels: LabelOptions = field(default_factory=LabelOptions)
     floors: tuple[Annotated[str, one_of(FLOORS)], ...] | None = None
     """Floors to compare with; without the flag all that fit the label set (MiniRocket needs ssrl-ecg[floors])."""
+    attention_probe: bool = False
+    """Also read frozen encoders out by attention."""
     seed: int = 42
     """First seed of subsets, pretrainings and trainings."""
     compute: RunCompute = field(default_factory=RunCompute)
@@ -59,12 +60,10 @@ class ExperimentOptions:
         Raises:
             InputError: a value out of range.
         """
-        encoder = ENCODERS[self.encoder]
         if self.n_pretrainings < 1:
             raise InputError("at least one pretraining is needed", field="n_pretrainings", found=self.n_pretrainings)
         return Experiment(
-            encoder_kind=encoder,
-            encoder_config=encoder.Config(width=self.encoder_width),
+            encoder=EncoderPlan(kind=ENCODERS[self.encoder.encoder], config=self.encoder.config()),
             preprocessing=Preprocessing(
                 window_s=self.window_s,
                 highpass_hz=self.highpass_hz or None,
@@ -77,5 +76,6 @@ class ExperimentOptions:
             design=self.labels.design(self.seed),
             n_pretrainings=self.n_pretrainings,
             floors=self.floors,
+            attention_probe=self.attention_probe,
             compute=self.compute,
         )

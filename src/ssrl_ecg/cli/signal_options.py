@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from tqdm import tqdm
 
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.data.splits import Rows
 from ssrl_ecg.data.store import RecordStore
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import ENCODERS, Encoder, EncoderConfig
 from ssrl_ecg.signals.preprocessing import Normalisation, Preprocessing
 
@@ -60,19 +62,34 @@ class EncoderOptions:
     """Which encoder."""
 
     encoder: Annotated[str, one_of(ENCODERS)] = "resnet18"
-    """cnn is the published ECGEncoder1DCNN, resnet18 a one-dimensional ResNet-18."""
+    """Architecture; docs/encoders.md compares their sizes and speeds."""
     encoder_width: int | None = None
     """Channels of the first stage; without it the encoder's own: 64 for cnn, 32 for resnet18."""
+    encoder_settings: tuple[str, ...] = ()
+    """Other settings of the encoder's own as NAME=VALUE, such as domain=frequency and embedding_dim=64 of ku-cnn."""
 
     def config(self) -> EncoderConfig:
         """Return the encoder's configuration.
 
         Raises:
-            InputError: the width is out of range.
+            InputError: a setting that the encoder does not have, or a value out of range.
         """
-        width = {} if self.encoder_width is None else {"width": self.encoder_width}
-        return ENCODERS[self.encoder].Config(**width)
+        settings = dict(_setting(word) for word in self.encoder_settings)
+        if self.encoder_width is not None:
+            settings["width"] = self.encoder_width
+        return ENCODERS[self.encoder].Config.from_dict(settings)
 
     def build(self) -> Encoder:
         """Build a fresh encoder from torch's current seed."""
         return ENCODERS[self.encoder](self.config())
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; a value that is no JSON is a word."""
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise InputError("not a setting", field="encoder_settings", expected="NAME=VALUE", found=word)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.attention_probe import AttentionProbeConfig, fit_attention_probe
 from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
 from ssrl_ecg.training.embed import predict_logits
 from ssrl_ecg.training.loop import Compute
@@ -188,6 +189,33 @@ class ProbeArm(Arm):
             probes = [probe] * len(task.splits)
         return [
             Scores(probe.logits(features[split.validation]), probe.logits(features[split.test]))
+            for probe, split in zip(probes, task.splits, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class AttentionProbeArm(Arm):
+    """An attention-pooling head on the maps of a frozen encoder.
+
+    Attributes:
+        name: row name.
+        family: "method" for a pretrained encoder, "floor" for a random one.
+        maps: seed -> float16 (record, channel, moment) of every record of the store.
+        config: how the head is trained.
+    """
+
+    name: str
+    family: Family
+    maps: Callable[[int], np.ndarray]
+    config: AttentionProbeConfig = field(default_factory=AttentionProbeConfig)
+
+    def run(self, task: Task) -> list[Scores]:
+        """Train once; for each split take the weights that did best on its validation rows, or the last without any."""
+        maps = self.maps(task.seed)
+        last, best = fit_attention_probe(maps, task.labels, task.rows, task.validations, self.config, task.seed)
+        probes = [best.get(str(number), last) for number in range(len(task.splits))]
+        return [
+            Scores(probe.logits(maps[split.validation]), probe.logits(maps[split.test]))
             for probe, split in zip(probes, task.splits, strict=True)
         ]
 

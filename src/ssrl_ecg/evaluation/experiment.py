@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
-from ssrl_ecg.evaluation.arms import HEAD_INVERSE_PENALTY, Arm, Family, ProbeArm, TrainedArm, in_turn
+from ssrl_ecg.evaluation.arms import (
+    HEAD_INVERSE_PENALTY,
+    Arm,
+    AttentionProbeArm,
+    Family,
+    ProbeArm,
+    TrainedArm,
+    in_turn,
+)
 from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans
 from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
@@ -31,6 +40,7 @@ from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.attention_probe import AttentionProbeConfig, whole_record_maps
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder, save_checkpoint
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.embed import Readout, embed
@@ -41,6 +51,24 @@ from ssrl_ecg.training.provenance import describe_weights
 from ssrl_ecg.training.run import as_config
 
 _BATCH = 256
+_MAPS = 3
+"""Sets of feature maps kept in memory: those of one method's pretrainings, tens to hundreds of megabytes each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderPlan:
+    """One kind of encoder with its settings."""
+
+    kind: type[Encoder]
+    config: EncoderConfig
+
+    def build(self) -> Encoder:
+        """Build a fresh encoder from torch's current seed."""
+        return self.kind(self.config)
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values that identify it."""
+        return {"encoder": self.kind.__name__, "encoder_config": as_config(self.config)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +83,13 @@ class MethodPlan:
     pretrain: PretrainConfig
     recipe: Recipe
     """Augmentations of a view."""
+    encoder: EncoderPlan | None = None
+    """For a method that needs an encoder of its own; None for the experiment's."""
+    n_pretrainings: int | None = None
+    """Pretrainings with different seeds; None for the experiment's number."""
 
     def settings(self) -> dict[str, Any]:
-        """Plain values that identify the pretraining."""
+        """Plain values that identify the pretraining, beside the encoder's."""
         return {
             "method": self.kind.__name__,
             "config": as_config(self.config),
@@ -82,8 +114,8 @@ class TrainingPlan:
 class Experiment:
     """Everything the main job needs beside the data."""
 
-    encoder_kind: type[Encoder]
-    encoder_config: EncoderConfig
+    encoder: EncoderPlan
+    """Of the supervised rows, and of every method without its own."""
     preprocessing: Preprocessing
     """Not fitted yet; it is fitted on the training signals of the splits."""
     methods: Sequence[MethodPlan]
@@ -95,6 +127,8 @@ class Experiment:
     """Pretrainings per method, seeds counted up from the method's; cells take them in turn."""
     floors: Sequence[str] | None = None
     """Names of ``FLOORS``; None for the default ones that fit the label set."""
+    attention_probe: bool = False
+    """Whether frozen encoders are also read out by attention (``training.attention_probe``)."""
     compute: Compute = field(default_factory=Compute)
 
     def check(self, n_replicates: int, level: float = 0.95) -> None:
@@ -119,9 +153,18 @@ class Experiment:
         """Plain values that identify a training by several processes, whose batches add up; none for a single one."""
         return {"devices": self.compute.devices} if self.compute.devices > 1 else {}
 
-    def make_encoder(self) -> Encoder:
-        """Build a fresh encoder from torch's current seed."""
-        return self.encoder_kind(self.encoder_config)
+    def encoder_of(self, method: MethodPlan | None) -> EncoderPlan:
+        """The encoder a method is pretrained in; of None, the experiment's."""
+        return self.encoder if method is None or method.encoder is None else method.encoder
+
+    def n_pretrainings_of(self, method: MethodPlan | None) -> int:
+        """How many encoders a method, or the random floor, has."""
+        return self.n_pretrainings if method is None or method.n_pretrainings is None else method.n_pretrainings
+
+    @property
+    def encoders(self) -> tuple[EncoderPlan, ...]:
+        """Every encoder once, the experiment's first."""
+        return tuple(dict.fromkeys([self.encoder, *(self.encoder_of(method) for method in self.methods)]))
 
 
 class _Runner:
@@ -145,8 +188,10 @@ class _Runner:
         )
         self.training_records = identity_of(store.records["record_id"].to_numpy()[rows])
         self._pretrained = cache(self._pretrain)
-        self._features = cache(self._embed_pretrained)
-        self._random_features = cache(self._embed_random)
+        self._features = cache(lambda method, number: self._embed(self._pretrained(method, number)))
+        self._random_features = cache(lambda encoder, number: self._embed(self._random(encoder, number)))
+        self._maps = lru_cache(_MAPS)(lambda method, number: self._map(self._pretrained(method, number)))
+        self._random_maps = lru_cache(_MAPS)(lambda encoder, number: self._map(self._random(encoder, number)))
 
     @property
     def probe_settings(self) -> dict[str, Any]:
@@ -163,7 +208,7 @@ class _Runner:
             method.settings()
             | {
                 "seed": config.seed,
-                "encoder": as_config(self.experiment.encoder_config),
+                "encoder": as_config(self.experiment.encoder_of(method).config),
                 "preprocessing": self.preprocessing.to_dict(),
                 "data": self.store.facts.source_fingerprint,
                 "records": self.training_records,
@@ -174,16 +219,17 @@ class _Runner:
             if history.exists():  # not beside encoders of runs that noted it in their results alone
                 write_json(noted, json.loads(history.read_text(encoding="utf-8")))
             return saved.encoder
-        rows = self.splits[0].train
+        rows, started = self.splits[0].train, time.process_time()
         result = pretrain(
-            lambda: method.kind(self.experiment.make_encoder(), method.config), self.store, rows,
+            lambda: method.kind(self.experiment.encoder_of(method).build(), method.config), self.store, rows,
             preprocessing=self.preprocessing, recipe=method.recipe, config=config, compute=self.experiment.compute,
             facts=record_facts(self.store, method.kind.needs, rows), watch_labels=self.labels,
             folder=run_folder, progress=self.progress,
         )  # fmt: skip
+        processor_s = time.process_time() - started
         provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, rows)
         for target in (history, noted):
-            write_json(target, {"settings": settings, "history": result.history})
+            write_json(target, {"settings": settings, "history": result.history, "processor_s": processor_s})
         save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))
         return result.encoder
 
@@ -192,22 +238,31 @@ class _Runner:
         layers = embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)), readout="layers")
         return {"last": np.ascontiguousarray(layers[:, -encoder.feature_dim :]), "layers": layers}
 
-    def _embed_pretrained(self, method: MethodPlan, number: int) -> dict[Readout, np.ndarray]:
-        return self._embed(self._pretrained(method, number))
-
-    def _embed_random(self, number: int) -> dict[Readout, np.ndarray]:
+    def _random(self, encoder: EncoderPlan, number: int) -> Encoder:
         torch.manual_seed(stream_seed(self.experiment.design.first_seed + number, "initialisation"))
-        return self._embed(self.experiment.make_encoder())
+        return encoder.build()
 
-    def features(self, method: MethodPlan | None, readout: Readout = "last") -> Callable[[int], np.ndarray]:
-        """Seed -> features of the method's encoders; None for random ones."""
-        if method is None:
-            return in_turn(self.experiment.n_pretrainings, lambda number: self._random_features(number)[readout])
-        return in_turn(self.experiment.n_pretrainings, lambda number: self._features(method, number)[readout])
+    def _map(self, encoder: Encoder) -> np.ndarray:
+        return whole_record_maps(encoder, self.preprocessing, self.store)
+
+    def features(self, source: MethodPlan | EncoderPlan, readout: Readout = "last") -> Callable[[int], np.ndarray]:
+        """Seed -> features of a method's encoders, or of random ones."""
+        if isinstance(source, EncoderPlan):
+            count = self.experiment.n_pretrainings
+            return in_turn(count, lambda number: self._random_features(source, number)[readout])
+        count = self.experiment.n_pretrainings_of(source)
+        return in_turn(count, lambda number: self._features(source, number)[readout])
+
+    def maps(self, source: MethodPlan | EncoderPlan) -> Callable[[int], np.ndarray]:
+        """Seed -> feature maps of a method's encoders, or of random ones."""
+        if isinstance(source, EncoderPlan):
+            return in_turn(self.experiment.n_pretrainings, lambda number: self._random_maps(source, number))
+        return in_turn(self.experiment.n_pretrainings_of(source), lambda number: self._maps(source, number))
 
     def method_encoder(self, method: MethodPlan) -> Callable[[int], Encoder]:
         """Seed -> a copy of one of the method's pretrained encoders."""
-        return in_turn(self.experiment.n_pretrainings, lambda number: copy.deepcopy(self._pretrained(method, number)))
+        count = self.experiment.n_pretrainings_of(method)
+        return in_turn(count, lambda number: copy.deepcopy(self._pretrained(method, number)))
 
     def trained(self, name: str, plan: TrainingPlan, method: MethodPlan | None) -> Arm:
         """Row that is fine-tuned from the method's encoders; None trains from scratch."""
@@ -215,7 +270,7 @@ class _Runner:
         return TrainedArm(
             name,
             "supervised" if method is None else "method",
-            (lambda seed: experiment.make_encoder()) if method is None else self.method_encoder(method),
+            (lambda seed: experiment.encoder.build()) if method is None else self.method_encoder(method),
             self.preprocessing,
             plan.recipe,
             plan.config,
@@ -228,8 +283,7 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
     """Rows in the order of the report: methods, supervised, floors."""
     experiment = runner.experiment
     common = {
-        "encoder": experiment.encoder_kind.__name__,
-        "encoder_config": as_config(experiment.encoder_config),
+        **experiment.encoder.settings(),
         "preprocessing": runner.preprocessing.to_dict(),
         "precision": experiment.compute.precision,
         **experiment.processes(),
@@ -239,37 +293,52 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
     for name, plan in experiment.supervised.items():
         settings = common | {"supervised": plan.settings()}
         plans.append(ArmPlan(name, "supervised", settings, partial(runner.trained, name, plan, None)))
-    random = common | {"n_encoders": experiment.n_pretrainings} | runner.probe_settings
-    plans += _probe_plans(runner, "random encoder probe", "floor", random, None)
+    for encoder in experiment.encoders:
+        own = encoder == experiment.encoder
+        name = "random encoder probe" if own else f"random {encoder.kind.__name__} probe"
+        settings = common | encoder.settings() | {"n_encoders": experiment.n_pretrainings}
+        plans += [
+            replace(plan, compared=plan.compared and own) for plan in _probe_plans(runner, name, settings, encoder)
+        ]
     plans += floor_plans(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing, experiment.floors)
     return plans
 
 
 def _probe_plans(
-    runner: _Runner, name: str, family: Family, settings: dict[str, Any], method: MethodPlan | None
+    runner: _Runner, name: str, settings: dict[str, Any], source: MethodPlan | EncoderPlan
 ) -> list[ArmPlan]:
-    """Two probes of frozen encoders: on the feature vector, and on the averages of all layers."""
+    """Probes of frozen encoders: of the feature vector, of all layers' averages, and by attention if asked for."""
+    family: Family = "method" if isinstance(source, MethodPlan) else "floor"
 
-    def plan(name: str, settings: dict[str, Any], readout: Readout) -> ArmPlan:
-        def build() -> Arm:
-            return ProbeArm(name, family, runner.features(method, readout))
+    def linear(name: str, readout: Readout) -> Arm:
+        return ProbeArm(name, family, runner.features(source, readout))
 
-        return ArmPlan(name, family, settings, build, compared=readout == "last")
-
-    return [plan(name, settings, "last"), plan(f"{name}, all layers", settings | {"readout": "layers"}, "layers")]
+    layers, attention = f"{name}, all layers", f"{name}, attention"
+    fitted = settings | runner.probe_settings
+    plans = [
+        ArmPlan(name, family, fitted, partial(linear, name, "last")),
+        ArmPlan(layers, family, fitted | {"readout": "layers"}, partial(linear, layers, "layers"), compared=False),
+    ]
+    if runner.experiment.attention_probe:
+        trained = settings | {"readout": "attention", "head": as_config(AttentionProbeConfig())}
+        build = lambda: AttentionProbeArm(attention, family, runner.maps(source))  # noqa: E731
+        plans.append(ArmPlan(attention, family, trained, build, compared=False))
+    return plans
 
 
 def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -> list[ArmPlan]:
-    """A method's frozen probe and, if asked for, its fine-tuned row."""
+    """A method's frozen probes and, if asked for, its fine-tuned row."""
     experiment = runner.experiment
     pretraining = method.settings() | {"records": runner.training_records}
-    settings = common | {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings}
-    plans = _probe_plans(runner, f"{method.name} frozen probe", "method", settings | runner.probe_settings, method)
+    settings = common | experiment.encoder_of(method).settings()
+    settings |= {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings_of(method)}
+    plans = _probe_plans(runner, f"{method.name} frozen probe", settings, method)
     if experiment.finetune is not None:
         tuned = f"{method.name} fine-tuned"
         settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
-    return plans
+    knows = bool(method.kind.needs & {"measurements", "simulation"})
+    return [replace(plan, knowledge=knows) for plan in plans]
 
 
 def run_experiment(

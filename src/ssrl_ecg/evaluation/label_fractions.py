@@ -223,6 +223,7 @@ class ArmPlan:
         gives_logits: whether a sigmoid of its scores is a probability.
         needs_labels: False for an arm that learns from no label: it runs with zero labels, and only there.
         compared: whether differences from it, or for a method its differences, are tested.
+        knowledge: whether clinical knowledge takes part: measurements, criteria, or a simulator built on them.
     """
 
     name: str
@@ -232,10 +233,11 @@ class ArmPlan:
     gives_logits: bool = True
     needs_labels: bool = True
     compared: bool = True
+    knowledge: bool = False
 
     def facts(self) -> dict[str, Any]:
         """What ``arms.json`` says of the arm, for whoever reads its scores."""
-        names = ("name", "family", "gives_logits", "needs_labels", "compared")
+        names = ("name", "family", "gives_logits", "needs_labels", "compared", "knowledge")
         return {name: getattr(self, name) for name in names}
 
     def cells(self, cells: Sequence[Cell]) -> list[Cell]:

@@ -53,6 +53,7 @@ class ArmFacts:
     gives_logits: bool
     needs_labels: bool = True
     compared: bool = True
+    knowledge: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class FloorKind:
         gives_probabilities: whether its scores estimate probabilities.
         compared: whether methods are tested against it; of floors alike, the strongest stands for all.
         default: whether it is there unless floors are named.
+        knowledge: whether it knows what a physician reads off.
     """
 
     title: str
@@ -50,6 +51,7 @@ class FloorKind:
     gives_probabilities: bool = False
     compared: bool = False
     default: bool = True
+    knowledge: bool = True
 
 
 FLOORS: dict[str, FloorKind] = {
@@ -65,7 +67,9 @@ FLOORS: dict[str, FloorKind] = {
     "prior-forest": FloorKind(
         "criteria prior + forest", lambda shop: shop.prior_forest, superclasses=True, compared=True
     ),
-    "minirocket": FloorKind("MiniRocket + ridge", lambda shop: shop.minirocket, minirocket=True, compared=True),
+    "minirocket": FloorKind(
+        "MiniRocket + ridge", lambda shop: shop.minirocket, minirocket=True, compared=True, knowledge=False
+    ),
     "ensemble": FloorKind("ensemble of floors", lambda shop: shop.ensemble, minirocket=True, compared=True),
 }
 """Every floor by the name that asks for it."""
@@ -154,6 +158,7 @@ def floor_plans(
             gives_logits=kind.gives_probabilities,
             needs_labels=kind.needs_labels,
             compared=kind.compared,
+            knowledge=kind.knowledge,
         )
 
     return [plan(kind) for name, kind in FLOORS.items() if name in wanted]
