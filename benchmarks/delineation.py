@@ -253,7 +253,10 @@ def _beat_row(detection: Detection) -> dict[str, Any]:
 def simulated(n_records: int, rate_hz: float) -> dict[str, Any]:
     """Score ``Delineation.overall_s`` on the synthetic cohort, whose masks are exact to a sample (2 ms at 500 Hz).
 
-    The simulator's boundaries are those of its parameters, the same in every lead; peaks but for R are not told.
+    The simulator's boundaries are those of its parameters, the same in every lead; peaks but for R are not told. They
+    lie 2.2 SD from a Gaussian wave's centre, where its slope is still a third of its steepest: P waves are found to
+    begin 3 ms earlier without noise and 8 ms with it. T waves are found to begin 22 ms earlier because the simulator's
+    ST segment is a wave that rises into T; without it they begin 10 ms earlier.
     """
     ecg = simulate(n_records, generator=np.random.default_rng(SEED), sampling_rate_hz=rate_hz)
     scores = []

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from ssrl_ecg.signals.representative_beat import QRS_ONSET, median_of_known, representative_beat
+from ssrl_ecg.signals.representative_beat import QRS_ONSET, representative_beat
 
 
 def test_it_is_the_median_of_beats_above_their_level_by_a_slow_loop(clean, truth):
@@ -88,13 +87,3 @@ def test_missing_samples_are_bridged_and_missing_leads_stay_missing(clean, truth
     found = representative_beat(signal_mv, 500.0, delineation)
     assert np.isnan(found.signal_mv[6]).all()
     assert np.isfinite(np.delete(found.signal_mv, 6, axis=0)).all()
-
-
-@pytest.mark.parametrize("n_values", [1, 2, 5, 8])
-def test_median_of_known_is_nanmedian(n_values):
-    rng = np.random.default_rng(n_values)
-    values = rng.normal(size=(n_values, 40))
-    values[rng.random(values.shape) < 0.3] = np.nan
-    known = np.isfinite(values).any(axis=0)
-    np.testing.assert_array_equal(median_of_known(values)[known], np.nanmedian(values[:, known], axis=0))
-    assert np.isnan(median_of_known(values)[~known]).all()

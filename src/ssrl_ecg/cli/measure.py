@@ -16,7 +16,6 @@ from ssrl_ecg.data.recording import FileReader, RecordingFiles
 from ssrl_ecg.data.source import Record
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.measurement_files import beside, check_target, write_measurements
-from ssrl_ecg.evaluation.measurement_sheet import measurement_picture, measurement_text
 from ssrl_ecg.evaluation.measurement_table import Recordings, measure_records
 from ssrl_ecg.files import atomic_path
 from ssrl_ecg.signals.delineation import delineate
@@ -91,6 +90,8 @@ def _measure_many(options: MeasureOptions, out: Path) -> int:
 
 
 def _measure_one(options: MeasureOptions) -> int:
+    from ssrl_ecg.evaluation.measurement_sheet import measurement_picture, measurement_text  # with matplotlib
+
     recordings = _recordings(options)
     record = cast(Record, next(recordings.records().itertuples(index=False)))
     recording = recordings.read(record)

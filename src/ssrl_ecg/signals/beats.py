@@ -90,7 +90,10 @@ def unit_vectors(windows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def best_shift(
-    windows: NDArray[np.float32], patterns: NDArray[np.float32], largest: int
+    windows: NDArray[np.float32],
+    patterns: NDArray[np.float32],
+    largest: int,
+    sizes: NDArray[np.floating[Any]] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
     """Find by how much each window has to move to correlate best with a pattern, and how well it then does.
 
@@ -98,6 +101,7 @@ def best_shift(
         windows: (lead, beat, time + 2 * largest).
         patterns: (beat, lead * time) from ``unit_vectors``.
         largest: the largest shift looked at, in samples, on either side.
+        sizes: from ``sizes_at_shifts``, for windows that are compared more than once.
 
     Returns:
         (beat,) shifts, positive where a beat's wave comes later than the pattern's, and (beat,) correlations.
@@ -106,13 +110,28 @@ def best_shift(
     n = n_wide - 2 * largest
     by_lead = patterns.reshape(n_beats, n_leads, n).swapaxes(0, 1)
     products = np.einsum("lbkt,lbt->kb", sliding_window_view(windows, n, axis=-1), by_lead)
-    sums = np.cumsum(np.pad(windows, ((0, 0), (0, 0), (1, 0))), axis=-1)
-    total = sums[..., n:] - sums[..., : 2 * largest + 1]
-    squares = np.cumsum(np.pad(np.einsum("lbt,lbt->bt", windows, windows), ((0, 0), (1, 0))), axis=-1)
-    energy = (squares[:, n:] - squares[:, : 2 * largest + 1] - np.einsum("lbt,lbt->bt", total, total) / n).T
-    fit = products / np.sqrt(np.maximum(energy, 1e-18))
+    fit = products / (sizes_at_shifts(windows, largest) if sizes is None else sizes)
     best = fit.argmax(axis=0)
     return best - largest, fit[best, np.arange(n_beats)]
+
+
+def sizes_at_shifts(windows: NDArray[np.float32], largest: int) -> NDArray[np.floating[Any]]:
+    """Return (shift, beat) lengths of the vectors that ``unit_vectors`` would divide by at every shift."""
+    n_shifts = 2 * largest + 1
+    n = windows.shape[-1] - 2 * largest
+    total = _moving_sums(windows, n, n_shifts)
+    energy = _moving_sums(np.einsum("lbt,lbt->bt", windows, windows), n, n_shifts)
+    energy -= np.einsum("lbt,lbt->bt", total, total) / n
+    sizes: NDArray[np.floating[Any]] = np.sqrt(np.maximum(energy, 1e-18)).T
+    return sizes
+
+
+def _moving_sums(values: NDArray[np.float32], n: int, n_shifts: int) -> NDArray[np.float32]:
+    """Return (..., n_shifts) sums of ``n`` samples in a row, from the first, the second ... sample on."""
+    sums = np.cumsum(values, axis=-1)
+    moving = sums[..., n - 1 :].copy()
+    moving[..., 1:] -= sums[..., : n_shifts - 1]
+    return moving
 
 
 def _grouped(

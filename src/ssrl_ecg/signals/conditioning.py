@@ -61,7 +61,7 @@ class Conditioned:
         with np.errstate(divide="ignore"):
             high_pass = 1 / (1 + (low_hz / self.frequency_hz) ** 4)
         gain = high_pass * np.exp2(-((self.frequency_hz / high_hz) ** 2))
-        filtered = fft.irfft(_resized(self.spectrum * gain, self.n_periodic // 2 + 1), n=self.n_periodic, axis=-1)
+        filtered = fft.irfft(self.spectrum * gain, n=self.n_periodic, axis=-1)
         kept: NDArray[np.float32] = filtered[:, : self.n_samples]
         return kept
 
@@ -136,10 +136,3 @@ def _continued(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[
     after = 2 * signal[:, -1:] - signal[:, n_samples - 1 - n_after : n_samples - 1][:, ::-1]
     before = 2 * signal[:, :1] - signal[:, 1 : n_before + 1][:, ::-1]
     return np.concatenate([signal, after, before], axis=-1)
-
-
-def _resized(spectrum: NDArray[np.complexfloating], n_frequencies: int) -> NDArray[np.complexfloating]:
-    """Cut a spectrum at the internal Nyquist frequency, or fill it with zeros up to there."""
-    if spectrum.shape[-1] >= n_frequencies:
-        return spectrum[:, :n_frequencies]
-    return np.pad(spectrum, ((0, 0), (0, n_frequencies - spectrum.shape[-1])))

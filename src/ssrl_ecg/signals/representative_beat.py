@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ssrl_ecg.signals.delineation import FIDUCIALS, Delineation
+from ssrl_ecg.signals.quantiles import median_of_known
 
 FloatArray = NDArray[np.float64]
 
@@ -175,23 +176,14 @@ def _level(
     at = np.clip(np.rint(onset).astype(np.int64)[:, None] + offsets, 0, fine_mv.shape[1] - 1)
     level, middle = fine_mv[:, at].mean(axis=2), at.mean(axis=1)
     slope = np.diff(level, axis=1) / np.diff(middle)
-    slope = np.pad(slope, ((0, 0), (1, 1)), mode="edge") if len(middle) > 1 else np.zeros((len(level), 2))
+    if len(middle) > 1:
+        slope = slope[:, np.clip(np.arange(-1, len(middle)), 0, len(middle) - 2)]
+    else:
+        slope = np.zeros((len(level), 2))
     since = first[:, None] + np.arange(n_samples) - middle[used, None]
     ramps = np.stack([np.minimum(since, 0), np.maximum(since, 0)], axis=1).astype(np.float32)
     slopes = np.stack([slope[:, used], slope[:, used + 1]], axis=2).astype(np.float32)
     return np.asarray(slopes.transpose(1, 0, 2) @ ramps + level.T[used][:, :, None])
-
-
-def median_of_known(values: FloatArray) -> FloatArray:
-    """Return the median over the first axis without NaN, NaN where there is nothing else.
-
-    Like ``np.nanmedian``, which takes ten times as long for the few beats of a recording.
-    """
-    ordered = np.sort(values, axis=0)  # NaN last
-    n_known = np.isfinite(values).sum(axis=0)
-    low, high = np.maximum(n_known - 1, 0) // 2, np.minimum(n_known // 2, len(values) - 1)
-    pair = np.take_along_axis(ordered, np.stack([low, high]), axis=0)
-    return np.asarray(pair.mean(axis=0))
 
 
 def _median(beats_mv: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssrl_ecg.signals.delineation import Delineation
+from ssrl_ecg.signals.quantiles import median_of_known
 from ssrl_ecg.signals.representative_beat import (
     P_OFFSET,
     P_ONSET,
@@ -14,7 +15,6 @@ from ssrl_ecg.signals.representative_beat import (
     T_OFFSET,
     T_PEAK,
     RepresentativeBeat,
-    median_of_known,
 )
 
 FloatArray = NDArray[np.float64]

@@ -8,9 +8,11 @@ lower peaks are beats too (search-back, as in Pan and Tompkins 1985, https://doi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from ssrl_ecg.signals.conditioning import Conditioned, condition
@@ -27,7 +29,7 @@ _HIGHEST = 1.5
 """Envelopes are limited to so many times their usual height: one lead's artefact cannot outvote the others."""
 _THRESHOLD, _THRESHOLD_PER_NOISE, _HIGHEST_THRESHOLD = 0.30, 0.8, 0.45
 _SEARCH_BACK_THRESHOLD = 0.25
-_LONG_GAP_RR = 1.6
+_LONG_GAP_RR, _NEIGHBOURING_RR = 1.6, 9
 _SEARCH_BACK_CLEARANCE_S = 0.36
 """A T wave comes earlier than this after its beat: search-back leaves it alone."""
 _ENDS_S = 0.04
@@ -101,12 +103,19 @@ def _level_and_floor(envelopes: NDArray[np.float32], rate_hz: float) -> tuple[ND
     n_bins = n_time // n_bin
     bins = envelopes[:, : n_bins * n_bin].reshape(len(envelopes), n_bins, n_bin)
     both = np.stack([bins.max(axis=-1), np.median(bins, axis=-1)])
-    both = median_filter(both, size=(1, 1, min(_NEIGHBOURING_BINS, n_bins)), mode="nearest")
+    both = _running_median(both, min(_NEIGHBOURING_BINS, n_bins))
     position = np.clip((np.arange(n_time, dtype=np.float32) + 0.5) / n_bin - 0.5, 0, n_bins - 1)
     before = position.astype(np.int64)
     after, part = np.minimum(before + 1, n_bins - 1), position - before
-    level, floor = both[..., before] * (1 - part) + both[..., after] * part
+    level, floor = both.take(before, axis=-1) * (1 - part) + both.take(after, axis=-1) * part
     return level, floor
+
+
+def _running_median(values: NDArray[Any], n: int) -> NDArray[Any]:
+    """Return the medians of ``n`` neighbours along the last axis, the ends continued (``scipy.ndimage`` for few)."""
+    n_values = values.shape[-1]
+    neighbours = np.clip(np.arange(n_values)[:, None] + np.arange(n) - n // 2, 0, n_values - 1)
+    return np.sort(values[..., neighbours], axis=-1)[..., n // 2]
 
 
 def _accepted(
@@ -116,17 +125,20 @@ def _accepted(
     accepted: NDArray[np.bool_] = relative > np.minimum(_THRESHOLD + _THRESHOLD_PER_NOISE * noise, _HIGHEST_THRESHOLD)
     eligible, clearance = relative > _SEARCH_BACK_THRESHOLD, _SEARCH_BACK_CLEARANCE_S * rate_hz
     for _ in range(3):
+        n_before = np.count_nonzero(accepted)
         beats = np.flatnonzero(accepted)
         if len(beats) < 3:
             break
         rr = np.diff(at[beats])
-        for gap in np.flatnonzero(rr > _LONG_GAP_RR * median_filter(rr, size=9, mode="nearest")):
+        for gap in np.flatnonzero(rr > _LONG_GAP_RR * _running_median(rr, _NEIGHBOURING_RR)):
             first, last = beats[gap], beats[gap + 1]
             between = np.arange(first + 1, last)
             clear = (at[between] - at[first] > clearance) & (at[last] - at[between] > clearance)
             between = between[clear & eligible[between]]
             if len(between):
                 accepted[between[relative[between].argmax()]] = True
+        if np.count_nonzero(accepted) == n_before:
+            break
     return accepted
 
 

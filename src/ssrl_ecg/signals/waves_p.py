@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssrl_ecg.signals.beats import best_shift, unit_vectors
+from ssrl_ecg.signals.beats import best_shift, sizes_at_shifts, unit_vectors
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes, smooth
+from ssrl_ecg.signals.quantiles import median_of_known
 
 _SMOOTHING_SD_S = 0.008
 _SEARCH_S = 0.32
 _BEFORE_QRS_S = 0.012
 _LARGEST_SHIFT_S = 0.048
-_AGREEMENT = 0.2
-"""Least mean correlation of two beats' slopes before QRS."""
+_AGREEMENT, _AGREEMENT_IF_IRREGULAR = 0.20, 0.25
+"""Least mean correlation of two beats' slopes before QRS; more is asked for where fibrillation is likely."""
+_IRREGULAR = 0.1
+"""Rhythms whose successive intervals differ by more than this part (medians) are irregular."""
 _BEAT_AGREEMENT = 0.45
 _HALF_WAVE_S = 0.08
 _ONSET_LEVEL, _OFFSET_LEVEL, _LEAD_LEVEL = 0.35, 0.50, 0.25
 _LEAD_REACH_S = 0.03
 _LEAD_WEIGHT = 0.6
 _SMALLEST_MV = 0.002
+_LONGEST_S = 0.20
+"""What lasts longer is a flutter wave, or two waves."""
 _ONSET_BIAS_S, _OFFSET_BIAS_S = 0.002, -0.011
 
 
@@ -45,7 +50,9 @@ def find_p(
     """Find the P wave before every QRS complex.
 
     The segments before the QRS onsets are compared with each other. In sinus rhythm they agree; the fibrillating atria
-    do not, and their mean is not searched for a P wave. A beat has a P wave if it agrees with the others' mean.
+    do not, and their mean is not searched for a P wave. A beat has a P wave if it agrees with the others' mean. Of 119
+    recordings of PTB-XL's training folds with atrial fibrillation or flutter 3 keep P waves in most beats, regular ones
+    among them; asking also that PR be constant would take them away from more recordings in sinus rhythm.
 
     Args:
         leads: (lead, time) in mV; zeros for unusable leads.
@@ -74,31 +81,46 @@ def find_p(
     good = inside & (free > 0.5 * room)
     n_good = max(int(np.count_nonzero(good)), 2)
     together = ((units[good].sum(axis=0) ** 2).sum() - n_good) / (n_good * (n_good - 1))
-    shift: NDArray[np.int64] = np.zeros(len(stop), dtype=np.int64)
-    agreement: NDArray[np.floating[Any]] = np.zeros(len(stop))
-    for _ in range(2):
-        total = units[good].sum(axis=0)
-        others = total - units * good[:, None]
-        pattern = others / np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-9)
-        shift, agreement = best_shift(slope, pattern, largest)
-        units = _moved(slope, shift, largest)
-    if together < _AGREEMENT:
+    if together < (_AGREEMENT_IF_IRREGULAR if _is_irregular(qrs_onset) else _AGREEMENT):
         return PWaves(absent, "no P waves: what precedes the QRS complexes differs from beat to beat")
+    shift, agreement = _aligned(slope, units, good, largest)
     has_p = inside & (agreement > _BEAT_AGREEMENT)
     if not has_p.any():
         return PWaves(absent, "no P waves: no beat agrees with the others")
     index = largest + np.arange(room) + shift[:, None]
     average = windows[:, np.arange(len(stop))[:, None], index][:, has_p].mean(axis=1)
     wave = _p_wave(average, rate_hz)
+    if median_of_known(wave[:, 2] - wave[:, 0]) > _LONGEST_S * rate_hz:
+        return PWaves(absent, "no P waves: what precedes the QRS complexes lasts too long")
     positions = wave[:, None, :] + (stop - room + shift)[:, None]
     positions[:, ~has_p] = np.nan
     return PWaves(positions, "")
 
 
-def _moved(slope: NDArray[np.float32], shift: NDArray[np.int64], largest: int) -> NDArray[np.float32]:
+def _is_irregular(qrs_onset: NDArray[np.float64]) -> bool:
+    rr = np.diff(qrs_onset)
+    return len(rr) > 1 and bool(np.median(np.abs(np.diff(rr))) > _IRREGULAR * np.median(rr))
+
+
+def _aligned(
+    slope: NDArray[np.float32], units: NDArray[np.float32], good: NDArray[np.bool_], largest: int
+) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]]]:
+    """Return (beat,) by how much each beat is late, and how well it then correlates with the mean of the others.
+
+    Two rounds: the mean that a beat is compared with is sharper once its beats are in line.
+    """
+    sizes = sizes_at_shifts(slope, largest)
     n = slope.shape[-1] - 2 * largest
+    shift, _ = best_shift(slope, _mean_of_others(units, good), largest, sizes)
     index = largest + np.arange(n) + shift[:, None]
-    return unit_vectors(slope[:, np.arange(slope.shape[1])[:, None], index])
+    units = unit_vectors(slope[:, np.arange(slope.shape[1])[:, None], index])
+    return best_shift(slope, _mean_of_others(units, good), largest, sizes)
+
+
+def _mean_of_others(units: NDArray[np.float32], good: NDArray[np.bool_]) -> NDArray[np.float32]:
+    others = units[good].sum(axis=0) - units * good[:, None]
+    mean: NDArray[np.float32] = others / np.maximum(np.linalg.norm(others, axis=1, keepdims=True), np.float32(1e-9))
+    return mean
 
 
 def _p_wave(average: NDArray[np.float32], rate_hz: float) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from scipy.ndimage import minimum_filter1d
 
 from ssrl_ecg.signals.beats import Beats
 from ssrl_ecg.signals.edges import falls_below, rises_above, slopes
+from ssrl_ecg.signals.quantiles import quantile_of_known
 
 _CORE_S = 0.12
 _CORE_LEVEL = 0.3
@@ -46,7 +47,7 @@ def find_qrs(beats: Beats) -> NDArray[np.float64]:
     found = np.empty((*steep.shape[:2], 3))
     for shape, activity in enumerate(together):
         top = activity[core].max()
-        noise = _NOISE_FACTOR * np.quantile(activity[beats.seen[shape] > 0], 0.2)
+        noise = _NOISE_FACTOR * quantile_of_known(activity[beats.seen[shape] > 0], 0.2)
         strong = np.flatnonzero(activity[core] > _CORE_LEVEL * top) + core.start
         level = np.maximum(np.array([_ONSET_LEVEL, _OFFSET_LEVEL]) * top, noise)
         onset = rises_above(activity[None], strong[:1], level[:1], n_stay)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,15 +43,14 @@ def find_t(beats: Beats, qrs: NDArray[np.float64]) -> NDArray[np.float64]:
     rr = np.diff(beats.r, append=2 * beats.r[-1] - beats.r[-2] if len(beats.r) > 1 else beats.r[-1] + 250)
     for shape in range(averages.shape[1]):
         members = np.flatnonzero(beats.shape == shape)
-        first = math.ceil(beats.origin + np.median(qrs[:, shape, 2]) + _AFTER_QRS_S * beats.rate_hz)
-        longest = _LONGEST_QT_S * math.sqrt(np.median(rr[members]) / beats.rate_hz)
+        ends = median(qrs[:, shape, 0]), median(qrs[:, shape, 2])
+        first = math.ceil(beats.origin + ends[1] + _AFTER_QRS_S * beats.rate_hz)
+        longest = _LONGEST_QT_S * math.sqrt(median(rr[members]) / beats.rate_hz)
         seen_to = int(np.flatnonzero(beats.seen[shape]).max()) + 1
         last = min(seen_to, beats.origin + round(longest * beats.rate_hz))
         if last - first < _SHORTEST_ST_T_S * beats.rate_hz:
             continue
-        wave = _t_wave(
-            averages[:, shape, :seen_to], first, last, int(beats.origin + np.median(qrs[:, shape, 0])), beats.rate_hz
-        )
+        wave = _t_wave(averages[:, shape, :seen_to], first, last, int(beats.origin + ends[0]), beats.rate_hz)
         shift = _shifts(beats, members, averages[:, shape], first, int(np.nanmax(wave[:, 2], initial=first + 20)))
         found[:, members] = (wave - beats.origin)[:, None, :] + shift
     return found
