@@ -151,7 +151,10 @@ def test_held_out_folds_that_the_encoder_has_seen(refused, finetune):
     [
         (("--nonsense", "1"), "Unrecognized options: --nonsense"),
         (("--recipe", "fulll"), "'full'"),
-        (("--encoder", "vit"), "'cnn', 'resnet18'"),
+        (("--encoder", "resnet19"), "'resnet18'"),
+        (("--encoder-settings", "depth=3"), "unknown setting for CNNConfig (field depth"),
+        (("--encoder-settings", "n_leads=twelve"), "n_leads"),
+        (("--encoder-settings", "width"), "expected NAME=VALUE, found width"),
         (("--precision", "16"), "'32', 'bf16'"),
         (("--epochs", "0"), "epochs"),
         (("--temperature", "-1"), "temperature"),

@@ -11,6 +11,7 @@ from ssrl_ecg.cli.run import RunOptions, run_comparison
 from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import RunTrainingOptions
+from ssrl_ecg.cli.signal_options import EncoderOptions
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 
 
@@ -31,8 +32,7 @@ def main(argv: list[str]) -> int:
     options = parse(DemoOptions, argv, "ssrl-ecg demo")
     cohort = write_synthetic_ptbxl(options.out / "cohort", options.n_records, options.seed, progress=True)
     experiment = ExperimentOptions(
-        encoder="resnet18",
-        encoder_width=32,
+        encoder=EncoderOptions(encoder="resnet18", encoder_width=32),
         n_pretrainings=1,
         training=RunTrainingOptions(pretrain_epochs=25, steps=160),
         labels=LabelOptions(fractions=(0.1,), repeats=(3,)),
