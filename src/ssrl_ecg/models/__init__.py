@@ -36,6 +36,7 @@ from ssrl_ecg.models.resnet import (
     ResNet1D101,
     ResNetConfig,
 )
+from ssrl_ecg.models.vit import LeadViT1D, LeadViTConfig, ViT1D, ViTConfig, ViTS1D, ViTSConfig
 from ssrl_ecg.models.xresnet import (
     ResNet1DWang,
     WangConfig,
@@ -60,6 +61,9 @@ ENCODERS: dict[str, type[Encoder]] = {
     "resnet1d-wang": ResNet1DWang,
     "resnet34": ResNet1D34,
     "resnet50": ResNet1D50,
+    "vit-s": ViTS1D,
+    "vit-xs": ViT1D,
+    "vit-xs-leads": LeadViT1D,
     "xresnet1d101": XResNet1D101,
     "xresnet1d18": XResNet1D,
     "xresnet1d34": XResNet1D34,
@@ -101,6 +105,8 @@ __all__ = [
     "KUConfig",
     "KULayersConfig",
     "KUTransformerConfig",
+    "LeadViT1D",
+    "LeadViTConfig",
     "LinearHead",
     "LinearHeadConfig",
     "MLPHead",
@@ -113,6 +119,10 @@ __all__ = [
     "ResNet1D101",
     "ResNet1DWang",
     "ResNetConfig",
+    "ViT1D",
+    "ViTConfig",
+    "ViTS1D",
+    "ViTSConfig",
     "WangConfig",
     "XResNet1D",
     "XResNet1D34",

@@ -42,7 +42,7 @@ class Encoder(nn.Module, ABC):
     """
 
     Config: ClassVar[type[EncoderConfig]]
-    minimum_samples: ClassVar[int]
+    minimum_samples: int
     config: EncoderConfig
     layer_dims: tuple[int, ...]
 
