@@ -27,8 +27,8 @@ from scipy import signal as dsp
 from threadpoolctl import threadpool_limits
 
 from ssrl_ecg.augmentations.base import Augmentation
-from ssrl_ecg.augmentations.motion_artifact import LEADS_FROM_ELECTRODES
 from ssrl_ecg.augmentations.recipes import full
+from ssrl_ecg.augmentations.twelve_leads import LEADS_FROM_ELECTRODES
 from ssrl_ecg.signals.leads import LIMB_LEADS_FROM_I_II
 from ssrl_ecg.training.run import tune_allocator
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import wfdb
 
-from ssrl_ecg.augmentations.recipes import RECIPES, Recipe, full
+from ssrl_ecg.augmentations.recipes import RECIPES, Recipe, full, physiological_noises
 from ssrl_ecg.augmentations.segment_cutmix import SegmentCutMix
 from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
 from ssrl_ecg.errors import InputError
@@ -39,10 +39,17 @@ def test_each_leave_one_out_lacks_its_one():
 
 def test_every_named_recipe_carries_its_name_and_is_plain_data():
     assert set(RECIPES) == {
+        "3kg",
+        "3kg-small-angles",
         "crop-timeout",
         "crop-timeout-leads",
+        "crop-timeout-leads-physio",
+        "crop-timeout-physio",
         "full",
         "heavy",
+        *(f"ku-{name}" for name in ("dropout", "mix", "noise", "permutation", "time-warp", "zero-masking")),
+        "mehari-strodthoff",
+        "mehari-strodthoff-physio",
         "none",
         *(f"no-{name}" for name in SEVEN),
     }
@@ -61,6 +68,29 @@ def test_one_generator_gives_two_different_views_and_replays(batch, name):
     assert first.shape == second.shape == batch.shape
     assert torch.equal(first, second) == (name == "none")
     assert torch.equal(recipe(batch, 100.0, torch.Generator().manual_seed(5)), first)
+
+
+def test_physiological_recipes_are_their_namesakes_and_four_noises_at_level_two():
+    noises = ["baseline-wander", "powerline-noise", "em-noise", "baseline-shift"]
+    assert names(RECIPES["mehari-strodthoff-physio"]()) == noises
+    for name in ("crop-timeout", "crop-timeout-leads"):
+        plain, noisy = RECIPES[name](), RECIPES[f"{name}-physio"]()
+        assert names(noisy) == [names(plain)[0], *noises, *names(plain)[1:]]
+        rest = noisy
+        for noise in noises:
+            rest = rest.without(noise)
+        assert rest.to_dict()["augmentations"] == plain.to_dict()["augmentations"]
+    assert [noise.config.amplitude_mv[1] for noise in physiological_noises(6)] == [0.3, 0.5, 2.0, 3.0]
+
+
+def test_leaving_out_names_what_is_left_out():
+    rest = RECIPES["crop-timeout-leads"]().without("time-out")
+    assert (rest.name, names(rest)) == ("crop-timeout-leads without time-out", ["random-resized-crop", "lead-dropout"])
+
+
+def test_small_angles_stay_where_labels_hold():
+    turning = RECIPES["3kg-small-angles"]().augmentations[0]
+    assert turning.config.largest_angle_degrees <= 15
 
 
 def test_a_chain_is_its_augmentations_one_after_the_other(batch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssrl_ecg.augmentations.time_axis import draw_windows, sample_at, window_mask
+from ssrl_ecg.augmentations.time_axis import draw_windows, sample_at, warped_position, window_mask
 
 
 def keys_kernel(distance: float) -> float:
@@ -65,3 +65,12 @@ def test_windows_lie_inside_and_lengths_are_uniform(generator):
 def test_window_mask_takes_samples_by_their_time():
     mask = window_mask(torch.tensor([0.25, 0.0, 0.9]), torch.tensor([0.5, 0.0, 0.1]), 8)
     assert mask.int().tolist() == [[0, 0, 1, 1, 1, 1, 0, 0], [0] * 8, [0] * 8]
+
+
+def test_warped_position_is_linear_interpolation_between_edges(generator):
+    edges = torch.rand(2, 5, 6, generator=generator, dtype=torch.float64).cumsum(dim=2)
+    edges = (edges - edges[..., :1]) / (edges[..., -1:] - edges[..., :1])
+    position = warped_position(edges[0], edges[1], 200).numpy()
+    for row in range(5):
+        expected = 200 * np.interp(np.arange(200) / 200, edges[0, row].numpy(), edges[1, row].numpy())
+        np.testing.assert_allclose(position[row], expected, atol=1e-9)

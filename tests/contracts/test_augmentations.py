@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 import math
 import pkgutil
+from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -20,6 +23,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 pytestmark = pytest.mark.parametrize("name", sorted(AUGMENTATIONS))
 
 
+@cache
 def ecgs(
     n_records: int, sampling_rate_hz: float = 100.0, duration_s: float = 10.0, seed: int = 0, highest_hz: float = 8.0
 ) -> Tensor:
@@ -34,9 +38,32 @@ def ecgs(
     return torch.cat([torch.from_numpy(LIMB_LEADS_FROM_I_II) @ eight[:, :2], eight[:, 2:]], dim=1).float()
 
 
-def made(name: str, probability: float = 1.0) -> Augmentation:
+def slow_noise() -> np.ndarray:
+    """(2, time): half a minute of two channels in mV at 360 Hz, below 2 Hz, so that any rate shows the same noise."""
+    time_s = np.arange(30 * 360) / 360
+    return np.stack([0.3 * np.sin(2 * np.pi * 0.7 * time_s), 0.2 * np.cos(2 * np.pi * 1.3 * time_s) + 1])
+
+
+NEEDS = {"recorded-noise": lambda: {"noise_mv": slow_noise(), "noise_hz": 360.0}}
+"""What an augmentation is built from besides its config."""
+
+ALONG_TIME = {
+    *("amplitude-scaling", "bandpass", "down-sample", "dynamic-time-warp", "frequency-warp", "gaussian-blur"),
+    *("negation", "permutation", "random-resized-crop", "sample-dropout", "temporal-dropout", "time-out", "time-warp"),
+}
+"""Augmentations that treat every lead of a record in the same way, whatever it shows."""
+
+FIXED_STRENGTH = {"negation"}
+"""Augmentations whose only draw is whether a record is transformed."""
+
+
+def built(name: str, **config: object) -> Augmentation:
     kind = AUGMENTATIONS[name]
-    return kind(kind.config_type(probability=probability))
+    return kind(kind.config_type(**config), **NEEDS.get(name, dict)())
+
+
+def made(name: str, probability: float = 1.0) -> Augmentation:
+    return built(name, probability=probability)
 
 
 def seeded(seed: int = 1) -> torch.Generator:
@@ -81,7 +108,7 @@ def test_applies_at_the_rate_it_is_given_and_only_to_the_records_it_drew(name):
 
 
 def test_same_generator_same_view_and_the_next_one_differs(name):
-    signal, augmentation, generator = ecgs(8), made(name), seeded()
+    signal, augmentation, generator = ecgs(8), made(name, 0.5 if name in FIXED_STRENGTH else 1.0), seeded()
     first, second = augmentation(signal, 100.0, generator), augmentation(signal, 100.0, generator)
     assert torch.equal(first, augmentation(signal, 100.0, seeded()))
     assert not torch.equal(first, second)
@@ -127,8 +154,10 @@ def test_empty_batch_stays_empty(name):
 
 
 def test_parameters_mean_the_same_at_100_and_500_hz(name):
-    if name == "channel-noise":
-        pytest.skip("white noise has one value per sample; its size is compared in test_channel_noise")
+    if name in {"channel-noise", "dropout-or-noise", "em-noise"}:
+        pytest.skip("white noise has one value per sample; its size is compared in the test of its own file")
+    if name == "powerline-noise":
+        pytest.skip("what 500 Hz shows above 50 Hz has no place at 100 Hz; frequencies are compared in its own test")
     slow, fast, augmentation = ecgs(16, highest_hz=2.0), ecgs(16, 500.0, highest_hz=2.0), made(name)
     drawn = augmentation.draw(slow, 100.0, seeded())
     at_slow = augmentation.apply(slow, drawn, 100.0)
@@ -137,6 +166,30 @@ def test_parameters_mean_the_same_at_100_and_500_hz(name):
     difference_mv = (at_slow - at_fast).abs()[..., 100:-100]
     assert difference_mv.amax() < (0.1 if name == "temporal-dropout" else 0.01)
     assert difference_mv.mean() < 0.002
+
+
+def test_what_acts_along_time_acts_on_all_leads_alike(name):
+    if name not in ALONG_TIME:
+        pytest.skip("treats leads differently by design, or adds what is not in the record")
+    wave, weights = ecgs(6)[:, 6:7].double(), torch.linspace(-2, 3, 12).double().view(1, -1, 1)
+    augmentation = made(name)
+    drawn = augmentation.draw(wave, 100.0, seeded())
+    at_once = augmentation.apply(wave * weights, drawn, 100.0)
+    torch.testing.assert_close(at_once, augmentation.apply(wave, drawn, 100.0) * weights, atol=1e-9, rtol=0)
+
+
+def test_moments_stay_where_they_are_if_it_says_so(name):
+    rate_hz, pulse_s = 250.0, 3.3
+    signal, augmentation = ecgs(32, rate_hz).double(), made(name)
+    time_s = torch.arange(signal.shape[-1]) / rate_hz
+    pulse = torch.exp(-0.5 * ((time_s - pulse_s) / 0.02) ** 2).double() * torch.linspace(0.5, 1, 12).view(1, -1, 1)
+    drawn = augmentation.draw(signal, rate_hz, seeded())
+    response = augmentation.apply(signal + pulse, drawn, rate_hz) - augmentation.apply(signal, drawn, rate_hz)
+    largest, place = response.abs().amax(dim=1).max(dim=1)
+    seen = largest > 0.1  # a pulse may be silenced
+    assert seen.any()
+    moved = ((time_s[place] - pulse_s).abs() > 0.06) & seen
+    assert moved.any() == (not augmentation.keeps_time)
 
 
 def test_limb_leads_stay_consistent(name):
@@ -150,17 +203,35 @@ CUBIC_OVERSHOOT = 1.25
 LARGEST_MV = {
     "amplitude-scaling": lambda signal: 1.25 * signal.abs().amax(dim=(1, 2)),
     "bandpass": lambda signal: 2 * signal.abs().amax(dim=(1, 2)),
+    # At most 3 shifts in 10 s, each of at most 1 mV.
+    "baseline-shift": lambda signal: signal.abs().amax(dim=(1, 2)) + 3 * 1.0,
+    "baseline-wander": lambda signal: signal.abs().amax(dim=(1, 2)) + 71 * 0.1,
     "channel-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 2 * 6 * 0.02 * signal.std(dim=2).amax(dim=1),
+    "channel-resize": lambda signal: 4 * signal.abs().amax(dim=(1, 2)),
     "cutmix": lambda signal: signal.abs().amax().expand(len(signal)),
+    "down-sample": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    "dropout-or-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 2 * 6 * 0.05 * signal.std(dim=2).amax(dim=1),
+    "dynamic-time-warp": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    "em-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 8.5 * 0.5,
     "frequency-warp": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    "gaussian-blur": lambda signal: 1.2 * signal.abs().amax(dim=(1, 2)),
     "lead-dropout": lambda signal: signal.abs().amax(dim=(1, 2)),
+    "lead-subset": lambda signal: signal.abs().amax(dim=(1, 2)),
+    "lead-time-out": lambda signal: signal.abs().amax(dim=(1, 2)),
     "mixup": lambda signal: signal.abs().amax().expand(len(signal)),
     "motion-artifact": lambda signal: signal.abs().amax(dim=(1, 2)) + 0.05,
+    "negation": lambda signal: signal.abs().amax(dim=(1, 2)),
+    "permutation": lambda signal: signal.abs().amax(dim=(1, 2)),
+    "powerline-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 4 * 0.2,
     "random-resized-crop": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    # At -6 dB the noise has twice the signal's SD; one sample holds at most all of a record's noise.
+    "recorded-noise": lambda signal: signal.abs().amax(dim=(1, 2)) + 2 * signal.flatten(1).norm(dim=1),
+    "sample-dropout": lambda signal: signal.abs().amax(dim=(1, 2)),
     "temporal-dropout": lambda signal: signal.abs().amax(dim=(1, 2)),
     "time-out": lambda signal: signal.abs().amax(dim=(1, 2)),
-    # 2 times 1.56 (longest Dower vector) times the dipole: rows of the inverse matrix sum to 1.20, 1.41 and 1.14.
-    "vcg-rotation": lambda signal: (1 + 2 * 1.56 * math.hypot(1.20, 1.41, 1.14)) * signal.abs().amax(dim=(1, 2)),
+    "time-warp": lambda signal: CUBIC_OVERSHOOT * signal.abs().amax(dim=(1, 2)),
+    # 2.5 times 1.56 (longest Dower vector) times the dipole: rows of the inverse matrix sum to 1.20, 1.41 and 1.14.
+    "vcg-rotation": lambda signal: (1 + 2.5 * 1.56 * math.hypot(1.20, 1.41, 1.14)) * signal.abs().amax(dim=(1, 2)),
 }
 
 
@@ -171,19 +242,20 @@ def test_amplitudes_stay_within_the_documented_bound(name):
 
 
 def test_config_is_frozen_validated_and_recorded(name):
-    kind = AUGMENTATIONS[name]
-    augmentation = kind(kind.config_type())
-    assert augmentation.to_dict() == {"name": name, **dataclasses.asdict(augmentation.config)}
+    kind, augmentation = AUGMENTATIONS[name], built(name)
+    recorded = augmentation.to_dict()
+    assert recorded.items() >= {"name": name, **dataclasses.asdict(augmentation.config)}.items()
+    assert json.loads(json.dumps(recorded)).keys() == recorded.keys()
     with pytest.raises(dataclasses.FrozenInstanceError):
         augmentation.config.probability = 0.9
     for probability in (-0.1, 1.1, math.nan):
         with pytest.raises(InputError, match="probability"):
             kind.config_type(probability=probability)
     strengths = [field.name for field in dataclasses.fields(kind.config_type) if field.name != "probability"]
-    assert strengths
+    assert bool(strengths) == (name not in FIXED_STRENGTH)
     for strength in strengths:
         value = getattr(augmentation.config, strength)
-        for wrong in (-1.0, 1e6, math.inf, math.nan):
+        for wrong in (-1.0 if not strength.endswith("_db") else -1e6, 1e6, math.inf, math.nan):
             with pytest.raises(InputError, match=strength):
                 kind.config_type(**{strength: (wrong, wrong) if isinstance(value, tuple) else wrong})
         if isinstance(value, tuple):
@@ -197,9 +269,15 @@ def test_refuses_what_is_no_batch_of_signals(name):
             made(name)(wrong, 100.0, seeded())
 
 
+NEED_TWELVE = {
+    *("baseline-shift", "baseline-wander", "channel-noise", "channel-resize", "dropout-or-noise", "em-noise"),
+    *("motion-artifact", "powerline-noise", "recorded-noise", "vcg-rotation"),
+}
+
+
 def test_fewer_leads_work_or_are_refused_in_one_line(name):
     signal = ecgs(4)[:, :3]
-    if name in {"channel-noise", "motion-artifact", "vcg-rotation"}:
+    if name in NEED_TWELVE:
         with pytest.raises(InputError, match="twelve leads"):
             made(name)(signal, 100.0, seeded())
     else:

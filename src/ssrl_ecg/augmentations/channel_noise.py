@@ -13,7 +13,11 @@ from ssrl_ecg.augmentations.twelve_leads import INDEPENDENT, TWELVE_FROM_EIGHT, 
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelNoiseConfig(AugmentationConfig):
-    """Strength and rate of ``ChannelNoise``; defaults as SSRL-ECG documents them (0.5-2 % of the lead's SD, 60 %)."""
+    """Strength and rate of ``ChannelNoise``; defaults as SSRL-ECG documents them (0.5-2 % of the lead's SD, 60 %).
+
+    KU's Gaussian noise is 5 % of the lead's SD, always. That of Mehari & Strodthoff (2022) is 0.005 mV in every lead:
+    1.5 to 3.6 % of the SDs that paper's code states for PTB-XL's leads (0.14-0.34 mV).
+    """
 
     probability: float = 0.6
     sd_fraction: tuple[float, float] = (0.005, 0.02)

@@ -5,28 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ssrl_ecg.augmentations.base import Augmentation, AugmentationConfig, Parameters, draw_uniform, require_within
-from ssrl_ecg.augmentations.twelve_leads import require_twelve_leads
-from ssrl_ecg.signals.leads import LIMB_LEADS_FROM_I_II
-
-_N_ELECTRODES = 9
-
-
-def _leads_from_electrodes() -> Tensor:
-    """Return the (12, 9) leads that read RA, LA, LL, V1-V6: limb differences, and chest against Wilson's terminal."""
-    i_ii_from_limbs = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
-    matrix = np.zeros((12, _N_ELECTRODES))
-    matrix[:6, :3] = LIMB_LEADS_FROM_I_II @ i_ii_from_limbs
-    matrix[6:, :3] = -1 / 3
-    matrix[6:, 3:] = np.eye(6)
-    return torch.from_numpy(matrix)
-
-
-LEADS_FROM_ELECTRODES = _leads_from_electrodes()
+from ssrl_ecg.augmentations.twelve_leads import LEADS_FROM_ELECTRODES, N_ELECTRODES, require_twelve_leads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +44,7 @@ class MotionArtifact(Augmentation):
         self, rows: Tensor, signal_mv: Tensor, sampling_rate_hz: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
         require_twelve_leads(signal_mv)
-        electrodes = (len(rows), _N_ELECTRODES)
+        electrodes = (len(rows), N_ELECTRODES)
         return {
             "amplitude_mv": draw_uniform(self.config.amplitude_mv, (len(rows),), generator),
             "frequency_hz": draw_uniform(self.config.frequency_hz, electrodes, generator),

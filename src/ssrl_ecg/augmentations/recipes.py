@@ -8,7 +8,7 @@ is at least 0.6 during at least 70 % of the time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,15 +18,24 @@ from torch import Tensor
 from ssrl_ecg.augmentations.amplitude_scaling import AmplitudeScaling, AmplitudeScalingConfig
 from ssrl_ecg.augmentations.bandpass import Bandpass, BandpassConfig
 from ssrl_ecg.augmentations.base import Augmentation, Parameters
+from ssrl_ecg.augmentations.baseline_shift import BaselineShift, BaselineShiftConfig
+from ssrl_ecg.augmentations.baseline_wander import BaselineWander, BaselineWanderConfig
 from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
+from ssrl_ecg.augmentations.dropout_or_noise import DropoutOrNoise, DropoutOrNoiseConfig
+from ssrl_ecg.augmentations.em_noise import EMNoise, EMNoiseConfig
 from ssrl_ecg.augmentations.frequency_warp import FrequencyWarp, FrequencyWarpConfig
 from ssrl_ecg.augmentations.lead_dropout import LeadDropout, LeadDropoutConfig
+from ssrl_ecg.augmentations.lead_time_out import LeadTimeOut, LeadTimeOutConfig
 from ssrl_ecg.augmentations.medical_mixup import MedicalMixup, MedicalMixupConfig
 from ssrl_ecg.augmentations.motion_artifact import MotionArtifact, MotionArtifactConfig
+from ssrl_ecg.augmentations.permutation import Permutation, PermutationConfig
+from ssrl_ecg.augmentations.powerline_noise import PowerlineNoise, PowerlineNoiseConfig
 from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
+from ssrl_ecg.augmentations.sample_dropout import SampleDropout, SampleDropoutConfig
 from ssrl_ecg.augmentations.segment_cutmix import SegmentCutMix, SegmentCutMixConfig
 from ssrl_ecg.augmentations.temporal_dropout import TemporalDropout, TemporalDropoutConfig
 from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
+from ssrl_ecg.augmentations.time_warp import TimeWarp, TimeWarpConfig
 from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig
 
 
@@ -66,6 +75,11 @@ class Recipe:
             augmentation.apply_in_place(view, drawn, sampling_rate_hz)
         return view
 
+    def without(self, left_out: str) -> Recipe:
+        """Return the recipe without the augmentation of that name, called "NAME without LEFT-OUT"."""
+        rest = tuple(augmentation for augmentation in self.augmentations if augmentation.name != left_out)
+        return Recipe(rest, f"{self.name} without {left_out}")
+
     @property
     def mixes_records(self) -> bool:
         """Whether content of other records of the batch enters a view."""
@@ -97,8 +111,7 @@ def full() -> Recipe:
 
 def full_without(left_out: str) -> Recipe:
     """Return ``full`` without the augmentation of that name."""
-    rest = tuple(augmentation for augmentation in full().augmentations if augmentation.name != left_out)
-    return Recipe(rest, f"no-{left_out}")
+    return replace(full().without(left_out), name=f"no-{left_out}")
 
 
 def none() -> Recipe:
@@ -120,7 +133,7 @@ def crop_timeout_leads() -> Recipe:
 def heavy() -> Recipe:
     """Return VCG rotation, scaling, light noise and time-out, each always: strong, without mixing or warping."""
     four = (
-        VCGRotation(VCGRotationConfig()),
+        VCGRotation(VCGRotationConfig(scale=(1.0, 1.0))),
         AmplitudeScaling(AmplitudeScalingConfig()),
         ChannelNoise(ChannelNoiseConfig(probability=1.0)),
         TimeOut(TimeOutConfig()),
@@ -128,12 +141,80 @@ def heavy() -> Recipe:
     return Recipe(four, "heavy")
 
 
+def physiological_noises(level: int) -> tuple[Augmentation, ...]:
+    """Return the four noises of Mehari & Strodthoff (2022), each always, at one of their six levels.
+
+    Raises:
+        InputError: there is no such level.
+    """
+    return (
+        BaselineWander(BaselineWanderConfig.at_level(level)),
+        PowerlineNoise(PowerlineNoiseConfig.at_level(level)),
+        EMNoise(EMNoiseConfig.at_level(level)),
+        BaselineShift(BaselineShiftConfig.at_level(level)),
+    )
+
+
+def with_physiological_noises(recipe: Recipe) -> Recipe:
+    """Return a recipe that begins with a crop, with the four noises at level 2 after it: what is silenced stays so."""
+    crop, *others = recipe.augmentations
+    return Recipe((crop, *physiological_noises(2), *others), f"{recipe.name}-physio")
+
+
+def mehari_strodthoff() -> Recipe:
+    """Return the best pair of Mehari & Strodthoff (2022): ``crop_timeout`` under the paper's name."""
+    return replace(crop_timeout(), name="mehari-strodthoff")
+
+
+def mehari_strodthoff_physio() -> Recipe:
+    """Return the physiological set of Mehari & Strodthoff (2022): four noises at level 2, nothing else."""
+    return Recipe(physiological_noises(2), "mehari-strodthoff-physio")
+
+
+def three_kg() -> Recipe:
+    """Return 3KG's views (Gopal et al. 2021): rotated and scaled vectorcardiogram, half of each lead masked."""
+    return Recipe((VCGRotation(VCGRotationConfig()), LeadTimeOut(LeadTimeOutConfig())), "3kg")
+
+
+def three_kg_small_angles() -> Recipe:
+    """Return ``three_kg`` for records with labels: 15 degrees and 10 % at most, a tenth of each lead masked."""
+    pair = (
+        VCGRotation(VCGRotationConfig(largest_angle_degrees=15.0, scale=(0.9, 1.1))),
+        LeadTimeOut(LeadTimeOutConfig(length_fraction=0.1)),
+    )
+    return Recipe(pair, "3kg-small-angles")
+
+
+KU: dict[str, Augmentation] = {
+    "ku-dropout": SampleDropout(SampleDropoutConfig()),
+    "ku-mix": DropoutOrNoise(DropoutOrNoiseConfig()),
+    "ku-noise": ChannelNoise(ChannelNoiseConfig(probability=1.0, sd_fraction=(0.05, 0.05))),
+    "ku-permutation": Permutation(PermutationConfig()),
+    "ku-time-warp": TimeWarp(TimeWarpConfig()),
+    "ku-zero-masking": TimeOut(TimeOutConfig(length_fraction=(0.1, 0.1))),
+}
+"""The views of KU's Contrastive-ECG, one augmentation each at its published strength."""
+
+
+def ku(name: str) -> Recipe:
+    """Return the view of that name in ``KU``."""
+    return Recipe((KU[name],), name)
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "3kg": three_kg,
+    "3kg-small-angles": three_kg_small_angles,
     "crop-timeout": crop_timeout,
     "crop-timeout-leads": crop_timeout_leads,
+    "crop-timeout-leads-physio": lambda: with_physiological_noises(crop_timeout_leads()),
+    "crop-timeout-physio": lambda: with_physiological_noises(crop_timeout()),
     "full": full,
     "heavy": heavy,
+    **{name: partial(ku, name) for name in KU},
+    "mehari-strodthoff": mehari_strodthoff,
+    "mehari-strodthoff-physio": mehari_strodthoff_physio,
     **{f"no-{augmentation.name}": partial(full_without, augmentation.name) for augmentation in full().augmentations},
     "none": none,
 }
-"""Every named recipe: the seven, each leave-one-out of them, none, and three others."""
+"""Every named recipe: SSRL-ECG's seven and each leave-one-out of them, those of the papers, none, and our own. ``crop-timeout-physio``
+and ``crop-timeout-leads-physio`` are the recipes of that name with physiological noise."""

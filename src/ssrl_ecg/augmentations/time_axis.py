@@ -34,6 +34,25 @@ def window_mask(start_fraction: Tensor, length_fraction: Tensor, n_samples: int)
     return (time_fraction >= start) & (time_fraction < start + length_fraction.unsqueeze(1))
 
 
+def warped_position(output_edges: Tensor, input_edges: Tensor, n_samples: int) -> Tensor:
+    """Return where each output sample lies in the input when time runs evenly between edges.
+
+    Args:
+        output_edges: (row, edge) ascending, as fractions of the duration, from 0 to 1.
+        input_edges: (row, edge), what each of them shows.
+        n_samples: samples of the record.
+
+    Returns:
+        (row, n_samples) positions in samples, for ``sample_at``: linear interpolation between the edges.
+    """
+    time = torch.arange(n_samples, device=output_edges.device, dtype=output_edges.dtype) / n_samples
+    time = time.expand(len(output_edges), -1).contiguous()
+    after = torch.searchsorted(output_edges.contiguous(), time, right=True).clamp_(1, output_edges.shape[1] - 1)
+    slope = input_edges.diff(dim=1) / output_edges.diff(dim=1)
+    since = time - output_edges.gather(1, after - 1)
+    return n_samples * (input_edges.gather(1, after - 1) + slope.gather(1, after - 1) * since)
+
+
 def sample_at(signal: Tensor, rows: Tensor, position_samples: Tensor) -> Tensor:
     """Read a signal between its samples, by cubic convolution (Keys 1981, a = -1/2).
 

@@ -13,7 +13,10 @@ from ssrl_ecg.augmentations.time_axis import draw_windows, window_mask
 
 @dataclass(frozen=True, kw_only=True)
 class TimeOutConfig(AugmentationConfig):
-    """Strength and rate of ``TimeOut``; defaults of Mehari & Strodthoff (2022), who apply it always."""
+    """Strength and rate of ``TimeOut``; defaults of Mehari & Strodthoff (2022), who apply it always.
+
+    KU's zero masking is a window of 10 %, always, there for each lead on its own.
+    """
 
     probability: float = 1.0
     length_fraction: tuple[float, float] = (0.2, 0.4)
