@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "byol": {"hidden_dim": 16, "projection_dim": 8},
     "measurements": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5},
     "simclr": {"hidden_dim": 16, "projection_dim": 8},
+    "simulation": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5, "simclr_weight": 0.2},
 }
 """Settings that make a method small enough to test."""
 

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.simulation_truth import PARAMETERS_FILE, SimulationTruth, masks_file
 from ssrl_ecg.data.source import Layout, Record, SignalFile, Source, fingerprint_files
 from ssrl_ecg.data.splits import nested_subsets, split_by_folds
 from ssrl_ecg.data.wfdb_reader import read_wfdb
@@ -107,6 +108,20 @@ class PTBXL(Source):
         """
         return _label_sets([_parse_codes(text) for text in records["scp_codes"]], _read_statements(self.root))
 
+    def truth(self, records: pd.DataFrame) -> SimulationTruth | None:
+        """Return what is known of these rows of a synthetic cohort; None for recordings.
+
+        Raises:
+            InputError: its files are damaged or of other records.
+        """
+        if not all((self.root / name).is_file() for name in self._truth_files):
+            return None
+        return SimulationTruth.of_tree(self.root, self.expected.sampling_rate_hz, records["ecg_id"].to_numpy(np.int64))
+
+    @property
+    def _truth_files(self) -> tuple[str, str]:
+        return PARAMETERS_FILE, masks_file(self.expected.sampling_rate_hz)
+
     def fingerprint(self) -> str:
         """Return a hash of both tables and of the name, size and time of every file of this rate."""
         tables = [self.root / TABLE, self.root / STATEMENTS]
@@ -114,9 +129,9 @@ class PTBXL(Source):
             _require_file(table)
         n_root = len(f"{self.root}/")
         walk = os.walk(self.root / self._records_folder)
-        return fingerprint_files(
-            self.root, tables, [f"{folder[n_root:]}/{name}" for folder, _, names in walk for name in names]
-        )
+        files = [f"{folder[n_root:]}/{name}" for folder, _, names in walk for name in names]
+        files += [name for name in self._truth_files if (self.root / name).is_file()]
+        return fingerprint_files(self.root, tables, files)
 
 
 def load_ptbxl_metadata(root: str | Path) -> pd.DataFrame:

@@ -25,6 +25,13 @@ from ssrl_ecg.data.ptbxl import DIAGNOSTIC_CLASSES
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.leads import LEADS
 
+_VECTORS = tuple(f"{wave.lower().replace(' ', '_')}_{axis}_mv" for wave in morphology.WAVES for axis in "xyz")
+PARAMETERS = ("heart_rate_bpm", "p_s", "pr_s", "qrs_s", "qt_s", "n_pvc", "n_pac", *_VECTORS)
+"""Numbers known of every simulated record, in the order of ``SimulatedECG.table``."""
+_BEATS, _RHYTHMS = ("PVC", "PAC"), ("AFIB", "SBRAD", "SR", "STACH")
+STATEMENT_CODES = tuple(sorted((*(disease.code for disease in DISEASES), *_BEATS, *_RHYTHMS)))
+"""Every statement that a simulated record can carry."""
+
 _CHUNK_SAMPLES = 256_000
 """Samples per lead rendered at once: what the working arrays of one chunk take still fits a processor cache."""
 _ONSET_MARGIN_S = 0.03
@@ -51,8 +58,9 @@ class SimulatedECG:
         r_peaks_s: (n, beat) time of each QRS complex (its R parameter) from the record's start; NaN where a record
             has fewer.
         table: one row per record: ``patient``, ``statements`` (tuple of SCP-ECG codes), ``rhythm`` (AFIB, SR, STACH
-            above 100 and SBRAD below 50 beats/min), ``heart_rate_bpm`` (mean over the record's beats), ``p_s`` and
-            ``pr_s`` (NaN in atrial fibrillation), ``qrs_s``, ``qt_s``, ``n_pvc``, ``n_pac``.
+            above 100 and SBRAD below 50 beats/min), and ``PARAMETERS``: ``heart_rate_bpm`` (mean over the record's
+            beats), ``p_s`` and ``pr_s`` (NaN in atrial fibrillation), ``qrs_s``, ``qt_s``, ``n_pvc``, ``n_pac``, and
+            ``WAVE_x_mv``, ``_y_mv``, ``_z_mv``, the heart's vector at the peak of each wave (``morphology.WAVES``).
         sampling_rate_hz: samples per second.
     """
 
@@ -352,10 +360,11 @@ def _table(owner: NDArray[np.int64], hearts: Hearts, beats: _Beats, inside: NDAr
             "qt_s": beats.qt_s,
             "n_pvc": (beats.ventricular & inside).sum(axis=1),
             "n_pac": (beats.atrial & inside).sum(axis=1),
+            **dict(zip(_VECTORS, hearts.dipole_mv.reshape(len(owner), -1).T, strict=True)),
         }
     )
     flags = np.column_stack([hearts.codes, table["n_pvc"] > 0, table["n_pac"] > 0])
-    names = [*(disease.code for disease in DISEASES), "PVC", "PAC"]
+    names = [*(disease.code for disease in DISEASES), *_BEATS]
     table["statements"] = [
         (*(name for name, flag in zip(names, row, strict=True) if flag), last)
         for row, last in zip(flags, rhythm.tolist(), strict=True)

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.simulation_truth import SimulationTruth
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ class Source(ABC):
     @abstractmethod
     def label_sets(self, records: pd.DataFrame) -> dict[str, Labels]:
         """Return every label set of these rows of ``records()``, by name."""
+
+    def truth(self, records: pd.DataFrame) -> SimulationTruth | None:
+        """Return what a simulator knows of these rows of ``records()``; None where nobody does: real recordings."""
+        return None
 
     @abstractmethod
     def fingerprint(self) -> str:

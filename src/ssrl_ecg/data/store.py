@@ -7,6 +7,7 @@ A store is a folder::
     labels/         one NAME.npz per label set: `values` and `known`
     facts.json      rate, leads, counts, where it came from
     rejected.csv    record_id, path and reason of every record that could not be used
+    masks.npy, parameters.csv    of simulated records: what the simulator knows (``simulation_truth``)
 
 It is written under a temporary name beside its place and moved there when complete.
 """
@@ -217,6 +218,9 @@ def _write_store(source: Source, folder: Path, fingerprint: str, progress: bool)
     records.to_csv(folder / "records.csv", index=False)
     with open(folder / "rejected.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("record_id", "path", "reason"), *rejected])
+    truth = source.truth(records)
+    if truth is not None:
+        truth.write(folder)
     label_sets = source.label_sets(records)
     (folder / "labels").mkdir()
     for name, labels in label_sets.items():

@@ -22,6 +22,7 @@ from ssrl_ecg.data.acquisition import twelve_leads
 from ssrl_ecg.data.atomic_folder import replacing_folder
 from ssrl_ecg.data.morphology import DISEASES, draw_labels
 from ssrl_ecg.data.ptbxl import STATEMENTS, TABLE
+from ssrl_ecg.data.simulation_truth import PARAMETERS_FILE, masks_file
 from ssrl_ecg.data.simulator import SimulatedECG, simulate
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.leads import INDEPENDENT_LEADS, LEADS
@@ -149,7 +150,7 @@ def _write_signals(
         parameters.append(ecg.table)
         bar.update(len(rows))
     for rate_hz in rates_hz:
-        np.save(folder / f"masks{rate_hz}.npy", masks[rate_hz])
+        np.save(folder / masks_file(rate_hz), masks[rate_hz])
     return pd.concat(parameters, ignore_index=True)
 
 
@@ -218,7 +219,7 @@ def _write_tables(folder: Path, cohort: _Cohort, parameters: pd.DataFrame) -> No
     _statements().to_csv(folder / STATEMENTS)
     own = parameters.drop(columns=["patient", "statements"])
     own.insert(0, "ecg_id", ecg_ids)
-    own.round(6).to_csv(folder / "parameters.csv", index=False)
+    own.round(6).to_csv(folder / PARAMETERS_FILE, index=False)
 
 
 def _statements() -> pd.DataFrame:

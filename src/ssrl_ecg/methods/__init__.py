@@ -6,11 +6,13 @@ from ssrl_ecg.methods.byol import BYOL, BYOLConfig
 from ssrl_ecg.methods.measurements import MeasurementRegression, MeasurementRegressionConfig
 from ssrl_ecg.methods.method import Loss, Method, ViewBatch, ViewPlan
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
+from ssrl_ecg.methods.simulation import Simulation, SimulationConfig
 
 METHODS: dict[str, type[Method]] = {
     "byol": BYOL,
     "measurements": MeasurementRegression,
     "simclr": SimCLR,
+    "simulation": Simulation,
 }
 """Every method by the name that the command line and checkpoints use."""
 
@@ -24,6 +26,8 @@ __all__ = [
     "Method",
     "SimCLR",
     "SimCLRConfig",
+    "Simulation",
+    "SimulationConfig",
     "ViewBatch",
     "ViewPlan",
 ]
