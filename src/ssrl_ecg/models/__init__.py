@@ -5,6 +5,7 @@ from __future__ import annotations
 from ssrl_ecg.models.classifier import Classifier, head_input_dim
 from ssrl_ecg.models.cnn import CNNConfig, ECGEncoder1DCNN
 from ssrl_ecg.models.config import ModuleConfig
+from ssrl_ecg.models.cpc_encoder import CPCEncoder, CPCEncoderConfig
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
 from ssrl_ecg.models.heads import (
     AttentionPoolHead,
@@ -36,6 +37,7 @@ from ssrl_ecg.models.resnet import (
     ResNet1D101,
     ResNetConfig,
 )
+from ssrl_ecg.models.s4d import S4DConfig, S4DEncoder
 from ssrl_ecg.models.vit import LeadViT1D, LeadViTConfig, ViT1D, ViTConfig, ViTS1D, ViTSConfig
 from ssrl_ecg.models.xresnet import (
     ResNet1DWang,
@@ -49,6 +51,7 @@ from ssrl_ecg.models.xresnet import (
 
 ENCODERS: dict[str, type[Encoder]] = {
     "cnn": ECGEncoder1DCNN,
+    "cpc": CPCEncoder,
     "improved": ImprovedECGEncoder,
     "inception1d": Inception1D,
     "ku-cnn": KUCNN,
@@ -61,6 +64,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     "resnet1d-wang": ResNet1DWang,
     "resnet34": ResNet1D34,
     "resnet50": ResNet1D50,
+    "s4d": S4DEncoder,
     "vit-s": ViTS1D,
     "vit-xs": ViT1D,
     "vit-xs-leads": LeadViT1D,
@@ -88,6 +92,8 @@ __all__ = [
     "AttentionPoolHeadConfig",
     "BinaryECGClassifier",
     "CNNConfig",
+    "CPCEncoder",
+    "CPCEncoderConfig",
     "Classifier",
     "ConcatPoolHead",
     "ConcatPoolHeadConfig",
@@ -119,6 +125,8 @@ __all__ = [
     "ResNet1D101",
     "ResNet1DWang",
     "ResNetConfig",
+    "S4DConfig",
+    "S4DEncoder",
     "ViT1D",
     "ViTConfig",
     "ViTS1D",
