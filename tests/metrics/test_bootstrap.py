@@ -175,12 +175,14 @@ def test_percentiles_and_undefined_replicates_by_hand():
     assert not interval.off_centre
 
 
-def test_off_centre_replicates_are_moved_by_their_bias_but_not_across_zero():
+def test_off_centre_replicates_are_moved_by_their_bias_but_not_out_of_0_to_1():
     moved = percentile_interval(0.3, np.linspace(0.1, 0.9, 101), 0.9)
     assert moved.off_centre
     assert moved.bias == pytest.approx(0.2)
     assert (moved.low, moved.high) == pytest.approx((0.0, 0.86 - 0.2))
     assert percentile_interval(0.3, np.linspace(-0.1, 1.1, 101), 0.9).low == pytest.approx(-0.04 - 0.2)
+    mirrored = percentile_interval(0.7, np.linspace(0.1, 0.9, 101), 0.9)
+    assert (mirrored.low, mirrored.high) == pytest.approx((0.14 + 0.2, 1.0))
 
 
 def test_average_precision_of_many_rare_classes_lies_in_its_interval(rng):

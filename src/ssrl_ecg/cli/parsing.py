@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import tyro
 
@@ -14,18 +14,22 @@ from ssrl_ecg.errors import InputError
 
 T = TypeVar("T")
 
+REQUIRED: Any = tyro.MISSING
+"""Stands in ``parse``'s defaults for a field that words must give."""
+
 _BORDER = "│|"
 _RULE = re.compile(r"[─-]{4,}")
 _HELP_INDENT = " " * 8
 
 
-def parse(options: Callable[..., T], argv: list[str], command: str) -> T:
+def parse(options: Callable[..., T], argv: list[str], command: str, default: Any = tyro.MISSING_NONPROP) -> T:
     """Build a dataclass of options from words; nested dataclasses give their flags without a prefix.
 
     Args:
         options: the dataclass; its docstring and its fields' docstrings are the help.
         argv: the words after the command.
         command: the whole command, as usage lines show it.
+        default: values where the words say nothing, in place of the dataclass's own.
 
     Raises:
         InputError: unknown flag, missing flag, wrong type, a value that is not among the choices, or one out of range.
@@ -34,12 +38,14 @@ def parse(options: Callable[..., T], argv: list[str], command: str) -> T:
     box = io.StringIO()
     try:
         with redirect_stderr(box):
-            return tyro.cli(
-                options,
+            given: T = tyro.cli(
+                cast("type[T]", options),
                 args=argv,
                 prog=command,
+                default=default,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone),
             )
+            return given
     except SystemExit as leaving:
         if not leaving.code:
             raise

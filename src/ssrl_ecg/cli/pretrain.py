@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.fold_options import FoldOptions
-from ssrl_ecg.cli.parsing import one_of, parse
+from ssrl_ecg.cli.parsing import REQUIRED, one_of, parse
+from ssrl_ecg.cli.presets import preset
+from ssrl_ecg.cli.pretrained import initial_encoder
 from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.cli.training_run import training_run
@@ -44,6 +46,8 @@ class PretrainOptions(Generic[C]):
     folds: FoldOptions = field(default_factory=FoldOptions)
     signal: SignalOptions = field(default_factory=SignalOptions)
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
+    init: Path | None = None
+    """Checkpoint whose encoder is trained on, in place of random weights; encoder and signal flags must be its own."""
     recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout-leads"
     """Augmentations of a view; full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
     method: C
@@ -62,10 +66,20 @@ def main(argv: list[str]) -> int:
             "unknown method", expected=f"perhaps {near[0]}" if near else " or ".join(METHODS), found=argv[0]
         )
     kind = METHODS[argv[0]]
-    options = parse(PretrainOptions[kind.Config], argv[1:], f"ssrl-ecg pretrain {argv[0]}")  # type: ignore[name-defined]
+    typed = PretrainOptions[kind.Config]  # type: ignore[name-defined]
+    options = parse(typed, argv[1:], f"ssrl-ecg pretrain {argv[0]}", _defaults(argv[0]))
     with first_process_speaks(options.compute):
         run_pretraining(kind, options, ["ssrl-ecg", "pretrain", *argv])
     return DONE
+
+
+def _defaults(method: str) -> PretrainOptions[Any]:
+    """The method's preset as options, without what only the user knows."""
+    chosen = preset(method)
+    given: dict[str, Any] = {"recipe": chosen.recipe, "schedule": chosen.schedule, "method": METHODS[method].Config()}
+    return PretrainOptions(
+        out=REQUIRED, data=LabelledDataOptions(data=REQUIRED), encoder=chosen.encoder_options(), **given
+    )
 
 
 def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], command: list[str]) -> None:
@@ -80,12 +94,12 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
     labels = options.data.labels(store) if store.label_set_names else None
     split = options.folds.split(store)
     preprocessing = options.signal.fitted(store, split.train)
-    recipe = RECIPES[options.recipe]()
-    seed = options.schedule.seed
+    make_encoder, earlier = initial_encoder(options.init, options.encoder, preprocessing)
+    recipe, seed = RECIPES[options.recipe](), options.schedule.seed
     print(f"pretraining on {len(split.train)} recordings of folds {options.folds.train_folds}", flush=True)
     with training_run(options.out, command=command, options=options, seed=seed, store=store) as folder:
         result = pretrain(
-            lambda: kind(options.encoder.build(), options.method),
+            lambda: kind(make_encoder(), options.method),
             store,
             split.train,
             preprocessing=preprocessing,
@@ -102,6 +116,6 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
             "pretrain": as_config(options.schedule),
             "recipe": recipe.to_dict(),
         }
-        provenance = describe_weights(command, settings, store, split.train)
+        provenance = describe_weights(command, settings, store, split.train, earlier=earlier)
         save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
         remove(folder / STATE_NAME)

@@ -31,7 +31,7 @@ from ssrl_ecg.evaluation.groups import fold_groups, group_score
 from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
 from ssrl_ecg.metrics.calibration import calibration_report, probabilities_from_logits
-from ssrl_ecg.metrics.comparison import Comparison, holm_corrected, paired_bootstrap
+from ssrl_ecg.metrics.comparison import holm_corrected, paired_bootstrap
 from ssrl_ecg.metrics.inputs import macro
 from ssrl_ecg.metrics.multilabel import auroc, average_precision, decide, threshold_statistic
 from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples
@@ -337,19 +337,29 @@ def make_comparisons(
     An arm that needs no label is compared at every fraction of the other: it is the same whatever the subset. An arm
     without cells, because the run has none with zero labels, is not compared.
     """
-    found: dict[tuple[str, str, float], Comparison] = {}
-    for first, second in pairs:
-        for fraction in results.shared_fractions(first, second):
-            found[first, second, fraction] = paired_bootstrap(
-                results.records,
-                *results.paired_scores(first, second, fraction),
-                generator=np.random.default_rng(BOOTSTRAP_SEED),
-                n_replicates=n_replicates,
-            )
+    triples = [
+        (first, second, fraction) for first, second in pairs for fraction in results.shared_fractions(first, second)
+    ]
+    return compare(results, triples, n_replicates=n_replicates)
+
+
+def compare(
+    results: ResultsFolder, triples: Sequence[tuple[str, str, float]], *, n_replicates: int = 1000
+) -> list[report.Comparison]:
+    """Paired differences of macro AUROC of (first arm, second arm, label fraction), with Holm over all of them."""
+    found = {
+        triple: paired_bootstrap(
+            results.records,
+            *results.paired_scores(*triple),
+            generator=np.random.default_rng(BOOTSTRAP_SEED),
+            n_replicates=n_replicates,
+        )
+        for triple in triples
+    }
     corrected = holm_corrected({str(key): one.macro for key, one in found.items()})
     comparisons = []
-    for first, second, fraction in found:
-        one = corrected[str((first, second, fraction))]
+    for triple in found:
+        one, (first, second, fraction) = corrected[str(triple)], triple
         if one.verdict == "undefined" or one.p_holm is None:
             continue
         comparisons.append(

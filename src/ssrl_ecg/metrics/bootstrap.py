@@ -69,7 +69,7 @@ class Interval(Report):
 def percentile_interval(estimate: float, replicates: FloatArray, level: float) -> Interval:
     """Summarise replicates (replicate,) of a value; NaN replicates are left out and show in ``n_replicates``.
 
-    Percentiles of biased replicates are moved by the bias, but not below 0 where no replicate is.
+    Percentiles of biased replicates are moved by the bias, but neither below 0 nor above 1 where no replicate is.
 
     Raises:
         InputError: a level outside (0, 1).
@@ -85,7 +85,8 @@ def percentile_interval(estimate: float, replicates: FloatArray, level: float) -
     low, high = np.quantile(defined, (tail, 1 - tail))
     if _off_centre(bias, se):
         lowest = 0.0 if defined.min() >= 0 else -np.inf
-        low, high = max(low - bias, lowest), high - bias
+        highest = 1.0 if defined.max() <= 1 else np.inf
+        low, high = np.clip((low - bias, high - bias), lowest, highest)
     return Interval(
         estimate=estimate,
         low=float(low),

@@ -1,0 +1,104 @@
+"""``ssrl-ecg benchmark leaderboard``: every method at one cost, on the same subsets, against the best of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.data_options import LabelledDataOptions
+from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.parsing import one_of, parse
+from ssrl_ecg.cli.presets import preset
+from ssrl_ecg.cli.protocol_options import ProtocolOptions
+from ssrl_ecg.cli.run_options import ExperimentOptions
+from ssrl_ecg.cli.run_training import TITLES
+from ssrl_ecg.data.description import describe_data
+from ssrl_ecg.evaluation.experiment import EncoderPlan, Experiment, MethodPlan, run_experiment
+from ssrl_ecg.evaluation.leaderboard import Leaderboard, make_leaderboard, write_leaderboard
+from ssrl_ecg.methods import METHODS
+from ssrl_ecg.models import ENCODERS
+from ssrl_ecg.training.run import run_record, tune_allocator
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardOptions:
+    """Pretrain every method as its preset says and compare frozen and fine-tuned rows with the best of all others.
+
+    Writes leaderboard.json; an interrupted run goes on where it stopped.
+    """
+
+    data: LabelledDataOptions
+    protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
+    methods: tuple[Annotated[str, one_of(METHODS)], ...] = tuple(METHODS)
+    """Methods to compare; each with its own encoder, augmentations and schedule."""
+    repeated: tuple[Annotated[str, one_of(METHODS)], ...] = ("simclr",)
+    """Methods that are pretrained three times, with different seeds; the others once."""
+    sampling_rate_hz: float = 100.0
+    """Rate of the recordings that are used."""
+    seed: int = 42
+    """First seed of subsets, pretrainings and trainings."""
+    replicates: int = 4000
+    """Bootstrap replicates of every interval."""
+    out: Path = Path("runs/leaderboard")
+    """Folder of the results; if they are there in part, the run goes on."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    options = parse(LeaderboardOptions, argv, "ssrl-ecg benchmark leaderboard")
+    run_leaderboard(options, ["ssrl-ecg", "benchmark", "leaderboard", *argv])
+    return DONE
+
+
+def method_plan(name: str, seed: int, n_pretrainings: int) -> MethodPlan:
+    """How a method is pretrained by its preset."""
+    chosen, kind = preset(name), METHODS[name]
+    encoder = chosen.encoder_options()
+    return MethodPlan(
+        name=TITLES.get(name, name),
+        kind=kind,
+        config=kind.Config(),
+        pretrain=replace(chosen.schedule, seed=seed),
+        recipe=RECIPES[chosen.recipe](),
+        encoder=EncoderPlan(kind=ENCODERS[encoder.encoder], config=encoder.config()),
+        n_pretrainings=n_pretrainings,
+    )
+
+
+def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
+    """Build the main job's experiment with a preset for each method, and with attention probes."""
+    methods = [method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods]
+    usual = ExperimentOptions(seed=options.seed, attention_probe=True).experiment()
+    return replace(usual, methods=methods)
+
+
+def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None:
+    """Run every missing cell, then compare."""
+    tune_allocator()
+    experiment = leaderboard_experiment(options)
+    store = options.data.open_store(options.sampling_rate_hz)
+    labels, splits = options.data.labels(store), options.protocol.splits(store, "fold")
+    about = describe_data(options.data.source(options.sampling_rate_hz), store)
+    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    config = {"protocol": options.protocol, "experiment": options}
+    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
+        run_experiment(experiment, store, labels, splits, options.out)
+        print("computing intervals", flush=True)
+        leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
+        write_leaderboard(leaderboard, run, options.out / "leaderboard.json")
+    print(*standings(leaderboard), f"leaderboard: {options.out / 'leaderboard.json'}", sep="\n")
+
+
+def standings(leaderboard: Leaderboard) -> list[str]:
+    """Name the best row of each family at each amount of labels."""
+    lines = []
+    for fraction in sorted({row.label_fraction for row in leaderboard.rows}):
+        for family in ("method", "supervised", "floor"):
+            rows = [row for row in leaderboard.rows if (row.label_fraction, row.family) == (fraction, family)]
+            if rows:
+                best = max(rows, key=lambda row: row.macro_auroc)
+                lines.append(f"{best.n_labels} labels, best {family}: {best.name} {best.macro_auroc:.3f}")
+    return lines
