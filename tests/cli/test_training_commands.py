@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,26 @@ def test_classes_without_positives_are_reported_and_no_error(ssrl_ecg, data_flag
             "report"
         ]["macro"]["auroc"]
     )
+
+
+def test_pretraining_goes_on_from_simulated_records_on_others(ssrl_ecg, refused, data_flags, tmp_path):
+    """Two commands: the simulator's truth first, then any method; the checkpoint tells of both."""
+    short = (*data_flags, *SMALL, "--epochs", 1, "--batch-size", 32)
+    first, second = tmp_path / "simulation.safetensors", tmp_path / "simclr.safetensors"
+    assert ssrl_ecg("pretrain", "simulation", *short, "--recipe", "none", "--out", first).code == 0
+    assert ssrl_ecg("pretrain", "simclr", *short, "--init", first, "--hidden-dim", 32, "--out", second).code == 0
+    earlier = load_encoder(second).provenance["started_from"]
+    assert earlier["settings"]["method"] == "Simulation"
+    assert len(load_encoder(second).provenance["seen"]) == 2
+    reason = refused("pretrain", "simclr", *short, "--init", first, "--window-s", 5, "--out", tmp_path / "x.safetensors")
+    assert "window_s" in reason
+    assert "simulation.safetensors" in reason
+
+
+def test_a_method_that_needs_a_simulation_refuses_records_that_are_none(refused, cohort, tmp_path):
+    recordings = tmp_path / "recordings"
+    shutil.copytree(cohort, recordings)
+    (recordings / "parameters.csv").unlink()
+    words = ("--data", recordings, "--store", tmp_path / "store", *SMALL, "--recipe", "none")
+    reason = refused("pretrain", "simulation", *words, "--out", tmp_path / "x.safetensors")
+    assert "ssrl-ecg data synthetic" in reason

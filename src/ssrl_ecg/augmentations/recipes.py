@@ -125,6 +125,11 @@ def crop_timeout() -> Recipe:
     return Recipe(pair, "crop-timeout")
 
 
+def timeout_leads() -> Recipe:
+    """Return time-out and lead dropout: every moment stays where it is, and durations and voltages what they are."""
+    return Recipe((TimeOut(TimeOutConfig()), LeadDropout(LeadDropoutConfig())), "timeout-leads")
+
+
 def crop_timeout_leads() -> Recipe:
     """Return ``crop_timeout`` and lead dropout: views that share neither time nor all of their leads."""
     return Recipe((*crop_timeout().augmentations, LeadDropout(LeadDropoutConfig())), "crop-timeout-leads")
@@ -215,6 +220,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "mehari-strodthoff-physio": mehari_strodthoff_physio,
     **{f"no-{augmentation.name}": partial(full_without, augmentation.name) for augmentation in full().augmentations},
     "none": none,
+    "timeout-leads": timeout_leads,
 }
 """Every named recipe: SSRL-ECG's seven and each leave-one-out of them, those of the papers, none, and our own. ``crop-timeout-physio``
 and ``crop-timeout-leads-physio`` are the recipes of that name with physiological noise."""

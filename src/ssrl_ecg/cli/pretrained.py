@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
-from ssrl_ecg.models import ENCODERS
+from ssrl_ecg.cli.signal_options import EncoderOptions
+from ssrl_ecg.models import ENCODERS, Encoder
+from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder
 from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.probe import LinearProbe, choose_probe
+from ssrl_ecg.training.start import load_start
 
 _CHUNK = 512
 
@@ -35,6 +40,25 @@ class PretrainedOptions:
             InputError: it is missing, truncated, or of another encoder.
         """
         return load_encoder(self.checkpoint, expected_encoder=self.encoder)
+
+
+def initial_encoder(
+    init: Path | None, encoder: EncoderOptions, preprocessing: Preprocessing
+) -> tuple[Callable[[], Encoder], dict[str, Any] | None]:
+    """What pretraining starts from: how to build its encoder, and the provenance of the checkpoint it comes from.
+
+    Args:
+        init: a checkpoint; None for random weights.
+        encoder: which encoder.
+        preprocessing: what it will be fed.
+
+    Raises:
+        InputError: the checkpoint is of another encoder, or of one that was fed otherwise.
+    """
+    if init is None:
+        return encoder.build, None
+    start = load_start(init, encoder.encoder, encoder.config(), preprocessing)
+    return lambda: copy.deepcopy(start.encoder), start.provenance
 
 
 def linear_probe(pretrained: EncoderCheckpoint, records: LabelledRecords) -> LinearProbe:

@@ -23,7 +23,7 @@ from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_pr
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.embed import embed
+from ssrl_ecg.training.embed import embed, module_hash
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_generator, stream_seed, warmup_cosine
 from ssrl_ecg.training.record_facts import RecordFacts
@@ -202,7 +202,8 @@ def pretrain(
     """Train a method's encoder on unlabelled records.
 
     Args:
-        make_method: builds the freshly initialised method; called once, under a seed derived from ``config.seed``.
+        make_method: builds the method around a fresh encoder or one of an earlier pretraining; called once, under a
+            seed derived from ``config.seed``.
         store: the records.
         rows: (n,) rows of ``store`` to train on; the caller keeps validation and test patients out of them.
         preprocessing: fitted on the same rows; its window is the length of a view.
@@ -266,5 +267,6 @@ def _check_views(method: Method, store: RecordStore, preprocessing: Preprocessin
 
 def _identity(store: RecordStore, rows: np.ndarray, method: Method, *settings: Any) -> str:
     """Hash everything that the trained weights depend on."""
-    of_method = (type(method).__name__, method.config, type(method.encoder).__name__, method.encoder.config)
+    encoder = (type(method.encoder).__name__, method.encoder.config, module_hash(method.encoder))
+    of_method = (type(method).__name__, method.config, encoder)
     return run_identity(store.facts.source_fingerprint, array_identity(rows), of_method, settings)
