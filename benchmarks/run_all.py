@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 import augmentation_chain
+import augmentations
 import delineation
 import finetune
 import memory
@@ -41,6 +42,7 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
     return {
         "store": store.run,
         "augmentation_chain": chain,
+        "augmentations": augmentations.run,
         "pretrain_epoch": pretrain_epoch.run,
         "reference_script": partial(reference_script.run, auroc=auroc),
         "memory": memory.run,

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ssrl_ecg.augmentations import AUGMENTATIONS
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.training.classify import ClassifyConfig
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 NAMES = (
     "store",
     "augmentation_chain",
+    "augmentations",
     "pretrain_epoch",
     "reference_script",
     "memory",
@@ -222,6 +224,12 @@ def test_the_reference_delineator_gives_up_on_a_flat_lead(benchmark):
     assert [times_s.shape for times_s in leads_s] == [(0, 9), (0, 9)]
 
 
+def test_every_augmentation_is_timed(benchmark):
+    outcome = benchmark("augmentations").run(None, batch_size=2, repeats=2)
+    assert set(outcome["measured"]["us_per_record"]) == set(AUGMENTATIONS)
+    assert outcome["bars"][0]["value"] == max(outcome["measured"]["us_per_record"].values()) > 0
+
+
 def test_ratios_are_taken_within_each_repeat(benchmark):
     measure = benchmark("measure")
     costs = {
@@ -281,6 +289,7 @@ def test_committed_results_say_all_they_promise(name):
         assert bar["met"] is (bar["value"] >= float(bound) if sign == ">=" else bar["value"] <= float(bound))
     other_data = {
         "augmentation_chain": "128 records of smoothed noise, no recordings",
+        "augmentations": "128 records of smoothed noise, no recordings",
         "synthetic": "synthetic, 2,000 simulated records, no recordings",
         "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
     }
