@@ -22,8 +22,8 @@ from ssrl_ecg.data.store import build_store
 from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
 from ssrl_ecg.evaluation.floors.blends import Known, PriorBlend, Stack
 from ssrl_ecg.evaluation.floors.learners import Boosting, Forest, Logistic, Ridge, TableFloor
-from ssrl_ecg.evaluation.floors.tables import measurement_version
 from ssrl_ecg.evaluation.floors.workshop import Workshop
+from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.trials import run_trials
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -52,7 +52,7 @@ def plans(shop: Workshop) -> Iterator[ArmPlan]:
 
     def plan(name: str, settings: object, build: Callable[[], Floor]) -> ArmPlan:
         return ArmPlan(
-            name, "floor", {"settings": settings, "measurements": measurement_version()},
+            name, "floor", {"settings": settings, "measurements": signals_version()},
             lambda: FloorArm(name, build(), gives_probabilities=False), gives_logits=False,
         )  # fmt: skip
 

@@ -21,6 +21,23 @@ def test_a_window_without_beats_is_all_nan():
     assert found.isnan().all()
 
 
+def test_classes_and_features_are_those_of_the_beats_inside():
+    peaks = [np.array([0.4, 1.2]), np.array([]), np.array([0.1, 0.9, 1.7, 2.5])]
+    classes = [np.array([7, 3]), np.zeros(0, np.int64), np.array([0, 1, 2, 3])]
+    features = [np.stack([own, -own], axis=1).astype(np.float32) for own in classes]
+    facts, rows, starts_s = (
+        RecordFacts(rpeaks_s=peaks, beat_classes=classes, beat_features=features),
+        torch.tensor([2, 0, 1]),
+        torch.tensor([0.5, 0.9, 0.0]),
+    )
+    assert facts.rpeaks_in(rows, starts_s, 2.0).isnan().tolist() == [[False, False], [False, True], [True, True]]
+    assert facts.beat_classes_in(rows, starts_s, 2.0).tolist() == [[1, 2], [3, -1], [-1, -1]]
+    found = facts.beat_features_in(rows, starts_s, 2.0)
+    nan = float("nan")
+    expected = torch.tensor([[[1.0, -1.0], [2.0, -2.0]], [[3.0, -3.0], [nan, nan]], [[nan, nan]] * 2])
+    torch.testing.assert_close(found, expected, equal_nan=True)
+
+
 def test_masks_and_targets_follow_rows_and_starts():
     masks = np.arange(3 * 3 * 10).reshape(3, 3, 10) % 2 == 0
     facts = RecordFacts(masks=masks, targets=np.arange(6, dtype=np.float32).reshape(3, 2))
@@ -31,7 +48,9 @@ def test_masks_and_targets_follow_rows_and_starts():
 
 def test_nothing_is_known_unless_given():
     facts = RecordFacts()
-    assert facts.targets_of(ROWS) is facts.rpeaks_in(ROWS, torch.zeros(2), 1.0) is facts.masks_in(ROWS, ROWS, 5) is None
+    assert facts.targets_of(ROWS) is facts.masks_in(ROWS, ROWS, 5) is None
+    for of_beats in (facts.rpeaks_in, facts.beat_classes_in, facts.beat_features_in):
+        assert of_beats(ROWS, torch.zeros(2), 1.0) is None
 
 
 def test_identity_changes_with_every_fact():
@@ -42,6 +61,8 @@ def test_identity_changes_with_every_fact():
         RecordFacts(targets=targets + 1),
         RecordFacts(rpeaks_s=[np.array([0.1])]),
         RecordFacts(rpeaks_s=[np.array([0.2])]),
+        RecordFacts(rpeaks_s=[np.array([0.2])], beat_classes=[np.array([1])]),
+        RecordFacts(rpeaks_s=[np.array([0.2])], beat_features=[np.zeros((1, 2), np.float32)]),
         RecordFacts(masks=np.zeros((1, 3, 2), bool)),
         RecordFacts(masks=np.ones((1, 3, 2), bool)),
     ]

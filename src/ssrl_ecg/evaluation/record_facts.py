@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
 
 from ssrl_ecg.data.simulation_truth import SimulationTruth
 from ssrl_ecg.data.simulator import PARAMETERS, STATEMENT_CODES
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.beat_table import stored_beats
 from ssrl_ecg.evaluation.floors.tables import measured, standardised_with_gaps
 from ssrl_ecg.methods.method import Need
+from ssrl_ecg.signals.beat_features import BEAT_FEATURES, MORPHOLOGY_FEATURES
 from ssrl_ecg.signals.criteria import CRITERIA, superclass_scores
 from ssrl_ecg.training.record_facts import RecordFacts
 
+N_BEAT_CLASSES = 16
+"""Clusters of beats; our choice: a few times the five classes of AAMI, which tell where a beat starts but not how."""
 _WAVE_CODES = np.array([1, 2, 3], np.uint8)
 
 
@@ -28,12 +34,37 @@ def record_facts(store: RecordStore, needs: Iterable[Need], training_rows: NDArr
         training_rows: rows whose values set the scale of the targets; of other rows nothing is learnt.
 
     Raises:
-        InputError: somebody needs a simulation, and the records are none.
+        InputError: somebody needs a simulation, and the records are none; or beats, and there are none.
     """
     wanted = set(needs)
     if "simulation" in wanted:
         return simulation_facts(store, training_rows)
-    return RecordFacts(targets=measurement_targets(store, training_rows) if "measurements" in wanted else None)
+    return replace(
+        beat_facts(store, training_rows) if wanted & {"beats", "rpeaks"} else RecordFacts(),
+        targets=measurement_targets(store, training_rows) if "measurements" in wanted else None,
+    )
+
+
+def beat_facts(store: RecordStore, training_rows: NDArray[np.int64]) -> RecordFacts:
+    """Return where the beats of every record are and what they look like.
+
+    Returns:
+        ``rpeaks_s``; ``beat_features``, in the order of ``BEAT_FEATURES``, standardised like measurements with mean and
+        SD of the training records' beats; ``beat_classes``, clusters of shape: k-means on ``MORPHOLOGY_FEATURES``,
+        fitted to the training records' beats, always from the same start. What is unknown of a beat counts as average.
+    """
+    table = stored_beats(store)
+    training_beats = table.rows_of(training_rows)
+    if not len(training_beats):
+        raise InputError("no beats were found to learn from", file=store.path)
+    features = standardised_with_gaps(table.features, training_beats).astype(np.float32)
+    shapes = np.nan_to_num(features[:, [BEAT_FEATURES.index(name) for name in MORPHOLOGY_FEATURES]])
+    clusters = KMeans(min(N_BEAT_CLASSES, len(training_beats)), n_init=4, random_state=0).fit(shapes[training_beats])
+    return RecordFacts(
+        rpeaks_s=table.per_record(table.r_peaks_s),
+        beat_classes=table.per_record(clusters.predict(shapes).astype(np.int64)),
+        beat_features=table.per_record(features),
+    )
 
 
 def measurement_targets(store: RecordStore, training_rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ssrl_ecg.models import Encoder, ModuleConfig
 from ssrl_ecg.models.config import require_whole
 
-Need = Literal["measurements", "rpeaks", "simulation"]
+Need = Literal["beats", "measurements", "rpeaks", "simulation"]
 """What a method may ask to be told about each record besides its signal: what a physician reads off, where the beats
-are, or what a simulator put in (``ViewBatch`` says how each arrives)."""
+are and what they look like, or what a simulator put in (``ViewBatch`` says how each arrives)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,10 @@ class ViewBatch:
             simulator's parameters. None for the others.
         rpeaks_s: per window float32 (batch, beat), seconds from the window's beginning, ascending, padded with NaN; for
             a method that needs "rpeaks".
+        beat_classes: per window int64 (batch, beat), the class of shape of each beat of ``rpeaks_s``, -1 where there is
+            none; for a method that needs "beats".
+        beat_features: per window float32 (batch, beat, feature), what each of these beats looks like, standardised, NaN
+            where unknown; for a method that needs "beats".
         masks: per window bool (batch, wave, time), waves P, QRS, T; for a method that needs "simulation".
     """
 
@@ -66,6 +70,8 @@ class ViewBatch:
     patients: Tensor | None = None
     targets: Tensor | None = None
     rpeaks_s: tuple[Tensor, ...] | None = None
+    beat_classes: tuple[Tensor, ...] | None = None
+    beat_features: tuple[Tensor, ...] | None = None
     masks: tuple[Tensor, ...] | None = None
 
 

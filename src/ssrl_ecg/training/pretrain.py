@@ -111,13 +111,16 @@ class _PretrainModule(L.LightningModule):
         rate_hz, rows = self._preprocessing.sampling_rate_hz, batch.rows
         filtered = self._preprocessing.filter(batch.signal_mv)
         n_records, n_samples = len(batch), filtered.shape[-1]
-        views, rpeaks, masks = [], [], []
+        views, rpeaks, classes, features, masks = [], [], [], [], []
         first = draw_starts(n_records, n_samples, plan.windows * length, generator) if plan.adjacent else None
         for number in range(plan.windows):
             starts = draw_starts(n_records, n_samples, length, generator) if first is None else first + number * length
             window = cut(filtered, starts, length)
             views += [self._view(window, generator) for _ in range(plan.views_per_window)]
-            rpeaks.append(self._facts.rpeaks_in(rows, starts.double() / rate_hz, length / rate_hz))
+            span_s = starts.double() / rate_hz, length / rate_hz
+            rpeaks.append(self._facts.rpeaks_in(rows, *span_s))
+            classes.append(self._facts.beat_classes_in(rows, *span_s))
+            features.append(self._facts.beat_features_in(rows, *span_s))
             masks.append(self._facts.masks_in(rows, starts, length))
         return ViewBatch(
             views=tuple(views),
@@ -126,6 +129,8 @@ class _PretrainModule(L.LightningModule):
             patients=batch.patients,
             targets=self._facts.targets_of(rows),
             rpeaks_s=_given(rpeaks),
+            beat_classes=_given(classes),
+            beat_features=_given(features),
             masks=_given(masks),
         )
 

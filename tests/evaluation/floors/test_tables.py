@@ -1,7 +1,6 @@
 """The measurements of a store are made once per version; age, sex and the scale of linear models."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,24 +44,6 @@ def test_a_store_is_measured_once(store, measurings):
     assert np.array_equal(first.to_numpy(), measurings[0], equal_nan=True)
     pd.testing.assert_frame_equal(first, again)
     assert list(again) == ["pr_ms", "qrs_ms", "t_mv_V5"]
-
-
-def test_another_version_or_source_measures_again(store, measurings, monkeypatch):
-    measured(store)
-    measured(replace(store, facts=replace(store.facts, source_fingerprint="another")))
-    assert len(measurings) == 2
-    monkeypatch.setattr(tables, "measurement_version", lambda: "another")
-    assert np.array_equal(measured(store).to_numpy(), measurings[2], equal_nan=True)
-    assert [path.name for path in store.path.glob("*.npz")] == ["measurements.npz"]
-
-
-def test_a_store_that_cannot_be_written_to_is_measured_all_the_same(store, measurings, monkeypatch):
-    def refuse(path):
-        raise PermissionError(path)
-
-    monkeypatch.setattr(tables, "atomic_path", refuse)
-    assert len(measured(store)) == len(measured(store)) == len(store)
-    assert len(measurings) == 2
 
 
 def test_ages_over_89_are_one_age(store):

@@ -20,8 +20,8 @@ from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
 from ssrl_ecg.evaluation.floors.minirocket import N_KERNELS, check_minirocket
-from ssrl_ecg.evaluation.floors.tables import measurement_version
 from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
+from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, identity_of
 from ssrl_ecg.signals.criteria import SUPERCLASSES
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -144,7 +144,7 @@ def floor_plans(
     settings: dict[str, Any] = {
         "data": store.facts.source_fingerprint,
         "records": identity_of(store.records["record_id"].to_numpy()[training_rows]),
-        "measurements": measurement_version(),
+        "measurements": signals_version(),
         "constants": CONSTANTS,
     }
     rocket = {"preprocessing": preprocessing.to_dict(), "kernels": N_KERNELS}

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,40 +11,26 @@ from numpy.typing import NDArray
 
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.kept_beside import kept_beside
 from ssrl_ecg.evaluation.measurement_table import measure_records
-from ssrl_ecg.files import atomic_path
 
-_SIGNALS = Path(__file__).parents[2] / "signals"
 _OLDEST_KNOWN_YEARS = 90.0
 _FARTHEST_SD = 3.0
-
-
-@cache
-def measurement_version() -> str:
-    """Short hash of the source that measures: all of ``signals``, so that nobody has to remember a number."""
-    sources = sorted(_SIGNALS.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def measured(store: RecordStore) -> pd.DataFrame:
     """Measurements of every record of a store, from ``measurements.npz`` in its folder if they are there.
 
-    The file says which source the store was made from and which version measured; made otherwise, it is replaced. A
-    store that cannot be written to is measured each time.
-
     Returns:
         float64 (record, measurement), NaN where something could not be measured.
     """
-    path = store.path / "measurements.npz"
-    made_from = f"{store.facts.source_fingerprint} {measurement_version()}"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as saved:
-            if str(saved["made_from"]) == made_from:
-                return pd.DataFrame(saved["values"], columns=saved["names"])
-    table: pd.DataFrame = measure_records(store, n_jobs=-1).values.reset_index(drop=True)
-    with suppress(OSError), atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, made_from=made_from, names=table.columns.to_numpy(str), values=table.to_numpy(np.float64))
-    return table
+    kept = kept_beside(store, "measurements", lambda: _measured_now(store))
+    return pd.DataFrame(kept["values"], columns=kept["names"])
+
+
+def _measured_now(store: RecordStore) -> dict[str, NDArray[Any]]:
+    table = measure_records(store, n_jobs=-1).values
+    return {"names": table.columns.to_numpy(str), "values": table.to_numpy(np.float64)}
 
 
 def age_and_sex(store: RecordStore) -> pd.DataFrame:
