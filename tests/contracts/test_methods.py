@@ -15,17 +15,34 @@ import torch
 
 import ssrl_ecg.methods
 from ssrl_ecg.methods import METHODS, Method, ViewBatch
-from ssrl_ecg.models import Classifier, CNNConfig, ECGEncoder1DCNN, Encoder, LinearHead, LinearHeadConfig
+from ssrl_ecg.models import (
+    Classifier,
+    CNNConfig,
+    ECGEncoder1DCNN,
+    Encoder,
+    LeadViT1D,
+    LeadViTConfig,
+    LinearHead,
+    LinearHeadConfig,
+    ViT1D,
+    ViTConfig,
+)
 
 SMALL: dict[str, dict[str, Any]] = {
     "byol": {"hidden_dim": 16, "projection_dim": 8},
+    "jepa": {},
+    "mae": {"decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2},
+    "masked": {"decoder_width": 4},
     "measurements": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5},
     "simclr": {"hidden_dim": 16, "projection_dim": 8},
     "simulation": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5, "simclr_weight": 0.2},
 }
 """Settings that make a method small enough to test."""
 
-ENCODERS: dict[str, Callable[[], Encoder]] = {}
+ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "jepa": lambda: ViT1D(ViTConfig(width=8, depth=2, heads=2)),
+    "mae": lambda: LeadViT1D(LeadViTConfig(width=8, depth=2, heads=2)),
+}
 """What a method needs in place of the common small encoder."""
 
 USES_PATIENTS_OR_ROWS: set[str] = set()

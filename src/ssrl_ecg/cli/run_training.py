@@ -16,7 +16,7 @@ from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
 
-TITLES = {"simclr": "SimCLR", "byol": "BYOL"}
+TITLES = {"simclr": "SimCLR", "byol": "BYOL", "jepa": "JEPA", "mae": "MAE", "masked": "masked reconstruction"}
 """Method -> its name in tables; a method that is not here is shown under its own name."""
 
 

@@ -13,6 +13,7 @@ from ssrl_ecg.losses.multilabel import (
     focal,
     inverse_frequency_weights,
 )
+from ssrl_ecg.losses.reconstruction import masked_l1, masked_mse
 from ssrl_ecg.losses.regression import huber_known
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "focal",
     "huber_known",
     "inverse_frequency_weights",
+    "masked_l1",
+    "masked_mse",
     "nt_xent",
 ]

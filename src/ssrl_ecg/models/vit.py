@@ -39,9 +39,7 @@ class ViTConfig(EncoderConfig):
         require_whole("heads", self.heads, 1)
         require_whole("patch_samples", self.patch_samples, 1)
         require_whole("registers", self.registers, 0)
-        if self.width % 2 or self.width % self.heads:
-            expected = f"an even multiple of {self.heads} heads"
-            raise InputError("setting out of range", field="width", expected=expected, found=self.width)
+        require_heads(self.width, self.heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +162,17 @@ class LeadViT1D(ViT1D):
         return [layer.reshape(*layer.shape[:2], self.rows, -1).mean(dim=2) for layer in super()._layers(signal)]
 
 
+def require_heads(width: int, heads: int) -> None:
+    """Refuse a token's dimensions that are odd or cannot be shared out among the heads.
+
+    Raises:
+        InputError: names what was expected and found.
+    """
+    if width % 2 or width % heads:
+        expected = f"an even multiple of {heads} heads"
+        raise InputError("setting out of range", field="width", expected=expected, found=width)
+
+
 def sine_positions(n: int, width: int, device: torch.device) -> Tensor:
     """Compute sines, then cosines, of wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017, section 3.5).
 
@@ -184,7 +193,11 @@ def transformer_blocks(width: int, depth: int, heads: int) -> nn.ModuleList:
     """Build pre-norm blocks: attention, then two layers with GELU and 4 x width in between; no biases, no dropout.
 
     Every matrix starts from Glorot's uniform initialisation, as in He et al. 2022 (MAE).
+
+    Raises:
+        InputError: as ``require_heads``.
     """
+    require_heads(width, heads)
     blocks = nn.ModuleList(
         nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True, bias=False
