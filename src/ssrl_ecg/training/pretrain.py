@@ -18,7 +18,7 @@ from ssrl_ecg.data.batches import BatchDataset, RecordBatch
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.methods.method import Method, ViewBatch
+from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.representation import effective_rank, embedding_sd, knn_probe
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.models.encoder import Encoder
@@ -29,7 +29,7 @@ from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_g
 from ssrl_ecg.training.record_facts import RecordFacts
 from ssrl_ecg.training.state import array_identity, kept_in, run_identity
 from ssrl_ecg.training.trainer import fit
-from ssrl_ecg.training.windows import cut, draw_starts
+from ssrl_ecg.training.views import make_views
 
 _WATCH_RECORDS = 128
 
@@ -102,43 +102,11 @@ class _PretrainModule(L.LightningModule):
     def _n_steps(self) -> int:
         return int(self.trainer.estimated_stepping_batches)
 
-    def _view(self, window_mv: Tensor, generator: torch.Generator) -> Tensor:
-        return self._preprocessing.normalise(self._recipe(window_mv, self._preprocessing.sampling_rate_hz, generator))
-
-    def _views(self, batch: RecordBatch, generator: torch.Generator) -> ViewBatch:
-        """Cut the windows the method plans for, augment each, and bring along what it must be told about them."""
-        plan, length = self.method.plan, self._preprocessing.window_samples
-        rate_hz, rows = self._preprocessing.sampling_rate_hz, batch.rows
-        filtered = self._preprocessing.filter(batch.signal_mv)
-        n_records, n_samples = len(batch), filtered.shape[-1]
-        views, rpeaks, classes, features, masks = [], [], [], [], []
-        first = draw_starts(n_records, n_samples, plan.windows * length, generator) if plan.adjacent else None
-        for number in range(plan.windows):
-            starts = draw_starts(n_records, n_samples, length, generator) if first is None else first + number * length
-            window = cut(filtered, starts, length)
-            views += [self._view(window, generator) for _ in range(plan.views_per_window)]
-            span_s = starts.double() / rate_hz, length / rate_hz
-            rpeaks.append(self._facts.rpeaks_in(rows, *span_s))
-            classes.append(self._facts.beat_classes_in(rows, *span_s))
-            features.append(self._facts.beat_features_in(rows, *span_s))
-            masks.append(self._facts.masks_in(rows, starts, length))
-        return ViewBatch(
-            views=tuple(views),
-            rows=rows,
-            sampling_rate_hz=rate_hz,
-            patients=batch.patients,
-            targets=self._facts.targets_of(rows),
-            rpeaks_s=_given(rpeaks),
-            beat_classes=_given(classes),
-            beat_features=_given(features),
-            masks=_given(masks),
-        )
-
     def training_step(self, batch: RecordBatch, batch_index: int) -> Tensor:
         generator = step_generator(self._config.seed, self.global_step, self.global_rank)
         torch.manual_seed(generator.initial_seed())  # dropout has no generator of its own
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            views = self._views(batch, generator)
+            views = make_views(self.method.plan, batch, self._preprocessing, self._recipe, self._facts, generator)
         loss = self.method.loss(views, generator)
         logs = {"loss": loss.value.detach(), **loss.logs}
         across = self.trainer.world_size > 1
@@ -249,11 +217,6 @@ def pretrain(
         state=state,
     )
     return PretrainResult(method.encoder.cpu().eval(), history.rows)
-
-
-def _given(per_window: list[Tensor | None]) -> tuple[Tensor, ...] | None:
-    known = tuple(values for values in per_window if values is not None)
-    return known or None
 
 
 def _check_views(method: Method, store: RecordStore, preprocessing: Preprocessing, recipe: Recipe) -> None:
