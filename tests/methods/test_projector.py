@@ -17,6 +17,7 @@ def test_sizes_and_which_biases_would_be_idle():
     normalised = [layer for layer in mlp(5, 7, 3, layers=3) if isinstance(layer, nn.Linear)]
     assert [tuple(layer.weight.shape) for layer in normalised] == [(7, 5), (7, 7), (3, 7)]
     assert [layer.bias is None for layer in normalised] == [True, True, False]
+    assert mlp(5, 7, 3, layers=3, last_bias=False)[-1].bias is None
     plain = mlp(5, 7, 3, batch_norm=False)
     assert plain[0].bias is not None
     assert plain(torch.randn(4, 5)).shape == (4, 3)

@@ -1,16 +1,31 @@
-"""One of two gloo processes: a SimCLR step under DDP on half of a batch, its gradients written to a file."""
+"""One of two gloo processes: two steps of each method under DDP on half of a batch, the outcome written to a file."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ssrl_ecg.methods import SimCLR, SimCLRConfig, ViewBatch
+from ssrl_ecg.methods import METHODS, Method, ViewBatch
 from ssrl_ecg.models import Encoder, EncoderConfig
+
+SETTINGS = {
+    "barlow-twins": {"hidden_dim": 7, "projection_dim": 4},
+    "clocs": {"projection_dim": 4, "temperature": 0.5},
+    "halves": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "aggregation": "attention"},
+    "moco": {"hidden_dim": 7, "projection_dim": 4, "queue_size": 16},
+    "poly-window": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "n_windows": 3},
+    "simclr": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5},
+    "swav": {"hidden_dim": 7, "projection_dim": 4, "n_prototypes": 3, "queue_size": 12, "frozen_fraction": 0.0},
+    "vicreg": {"hidden_dim": 7, "projection_dim": 4},
+}
+"""Methods whose loss is that of all processes' records together."""
+
+N_RECORDS = 6
 
 
 class SmoothEncoder(Encoder):
@@ -24,43 +39,57 @@ class SmoothEncoder(Encoder):
         self.layer_dims = (config.width,)
         self.convolution = nn.Conv1d(config.n_leads, config.width, 3, padding=1)
 
-    def _layers(self, signal: torch.Tensor) -> list[torch.Tensor]:
+    def _layers(self, signal: Tensor) -> list[Tensor]:
         return [torch.tanh(self.convolution(signal))]
 
 
 class Step(nn.Module):
-    def __init__(self, method: SimCLR) -> None:
+    def __init__(self, method: Method) -> None:
         super().__init__()
         self.method = method
 
-    def forward(self, view_a: torch.Tensor, view_b: torch.Tensor) -> torch.Tensor:
-        batch = ViewBatch(views=(view_a, view_b), rows=torch.arange(len(view_a)), sampling_rate_hz=100.0)
+    def forward(self, views: Tensor, rows: Tensor) -> Tensor:
+        patients = rows % 4  # two of them have records on both processes
+        batch = ViewBatch(views=tuple(views), rows=rows, sampling_rate_hz=100.0, patients=patients)
         return self.method.loss(batch, torch.Generator()).value
 
 
-def build() -> Step:
+def without_batch_norm(module: nn.Module) -> nn.Module:
+    for name, child in module.named_children():
+        setattr(module, name, nn.Identity() if isinstance(child, nn.BatchNorm1d) else without_batch_norm(child))
+    return module
+
+
+def two_steps(name: str, own: slice, parallel: Callable[[Step], nn.Module]) -> dict[str, Tensor]:
+    """Both steps' loss (mean over processes) and summed gradients, and all state that the method keeps."""
     torch.manual_seed(0)
-    return Step(
-        SimCLR(SmoothEncoder(EncoderConfig(width=5)), SimCLRConfig(hidden_dim=7, projection_dim=4, temperature=0.5))
-    )
-
-
-def views() -> tuple[torch.Tensor, torch.Tensor]:
+    kind = METHODS[name]
+    method = without_batch_norm(kind(SmoothEncoder(EncoderConfig(width=5)), kind.Config(**SETTINGS[name])))
+    step = parallel(Step(method).train())
+    found: dict[str, Tensor] = {}
     generator = torch.Generator().manual_seed(3)
-    return torch.randn(6, 12, 20, generator=generator), torch.randn(6, 12, 20, generator=generator)
-
-
-def gradients(step: nn.Module) -> dict[str, torch.Tensor]:
-    return {name.removeprefix("module."): p.grad.clone() for name, p in step.named_parameters()}
+    for number in range(2):
+        views = torch.randn(method.plan.n_views, N_RECORDS, 12, 20, generator=generator)
+        value = step(views[:, own], torch.arange(N_RECORDS)[own])
+        value.backward()
+        method.after_step(0.5)
+        found[f"{name}: loss {number}"] = value.detach().clone()
+    found |= {f"{name}: gradient of {key}": p.grad for key, p in method.named_parameters() if p.requires_grad}
+    return found | {f"{name}: {key}": value for key, value in method.state_dict().items()}
 
 
 def run(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    step = DistributedDataParallel(build())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # collectives that torch gives up are found here first
-        value = step(*(view[3 * rank : 3 * rank + 3] for view in views()))
-        value.backward()
-    torch.save({"value": value.detach()} | gradients(step), Path(folder) / f"{rank}.pt")
+    found = {}
+    half = slice(N_RECORDS // 2 * rank, N_RECORDS // 2 * (rank + 1))
+    for name in SETTINGS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # collectives that torch gives up are found here first
+            found |= two_steps(name, half, DistributedDataParallel)
+    for key, value in found.items():
+        if ": loss " in key:
+            distributed.all_reduce(value)
+            value /= 2
+    torch.save(found, Path(folder) / f"{rank}.pt")
     distributed.destroy_process_group()

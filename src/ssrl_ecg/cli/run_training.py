@@ -16,7 +16,18 @@ from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
 
-TITLES = {"simclr": "SimCLR", "byol": "BYOL", "jepa": "JEPA", "mae": "MAE", "masked": "masked reconstruction"}
+TITLES = {
+    "barlow-twins": "Barlow Twins",
+    "byol": "BYOL",
+    "jepa": "JEPA",
+    "mae": "MAE",
+    "masked": "masked reconstruction",
+    "moco": "MoCo",
+    "poly-window": "poly-window",
+    "simclr": "SimCLR",
+    "swav": "SwAV",
+    "vicreg": "VICReg",
+}
 """Method -> its name in tables; a method that is not here is shown under its own name."""
 
 

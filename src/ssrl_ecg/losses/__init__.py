@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ssrl_ecg.losses.barlow_twins import barlow_twins_loss
 from ssrl_ecg.losses.byol import byol_loss
 from ssrl_ecg.losses.contrastive import nt_xent
+from ssrl_ecg.losses.moco import queue_contrast
 from ssrl_ecg.losses.multilabel import (
     CLASSIFICATION_LOSSES,
     ClassificationLoss,
@@ -13,12 +15,17 @@ from ssrl_ecg.losses.multilabel import (
     focal,
     inverse_frequency_weights,
 )
+from ssrl_ecg.losses.poly_window import poly_window_loss
 from ssrl_ecg.losses.reconstruction import masked_l1, masked_mse
 from ssrl_ecg.losses.regression import huber_known
+from ssrl_ecg.losses.swav import sinkhorn, swapped_prediction
+from ssrl_ecg.losses.vicreg import VICRegTerms, vicreg_terms
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
     "ClassificationLoss",
+    "VICRegTerms",
+    "barlow_twins_loss",
     "bce",
     "byol_loss",
     "class_balanced_weights",
@@ -29,4 +36,9 @@ __all__ = [
     "masked_l1",
     "masked_mse",
     "nt_xent",
+    "poly_window_loss",
+    "queue_contrast",
+    "sinkhorn",
+    "swapped_prediction",
+    "vicreg_terms",
 ]

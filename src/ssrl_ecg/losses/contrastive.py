@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.losses.checks import require_one_shape
 
 
 def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float) -> Tensor:
@@ -28,8 +29,7 @@ def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float) -> Tensor:
     """
     if not temperature > 0:
         raise InputError("the temperature must be positive", field="temperature", found=temperature)
-    if z_a.shape != z_b.shape or z_a.ndim != 2:
-        raise InputError("both views need one shape (batch, dim)", found=f"{tuple(z_a.shape)} and {tuple(z_b.shape)}")
+    require_one_shape(z_a, z_b)
     with torch.autocast(z_a.device.type, enabled=False):
         z = F.normalize(torch.cat([z_a, z_b]).float(), dim=1)
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)

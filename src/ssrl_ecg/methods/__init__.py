@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from ssrl_ecg.methods.barlow_twins import BarlowTwins, BarlowTwinsConfig
 from ssrl_ecg.methods.byol import BYOL, BYOLConfig
 from ssrl_ecg.methods.jepa import JEPA, JEPAConfig
 from ssrl_ecg.methods.mae import MAE, MAEConfig
 from ssrl_ecg.methods.masked_reconstruction import MaskedReconstruction, MaskedReconstructionConfig
 from ssrl_ecg.methods.measurements import MeasurementRegression, MeasurementRegressionConfig
 from ssrl_ecg.methods.method import Loss, Method, ViewBatch, ViewPlan
+from ssrl_ecg.methods.moco import MoCo, MoCoConfig
+from ssrl_ecg.methods.poly_window import PolyWindow, PolyWindowConfig
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.methods.simulation import Simulation, SimulationConfig
+from ssrl_ecg.methods.swav import SwAV, SwAVConfig
+from ssrl_ecg.methods.vicreg import VICReg, VICRegConfig
 
 METHODS: dict[str, type[Method]] = {
+    "barlow-twins": BarlowTwins,
     "byol": BYOL,
     "jepa": JEPA,
     "mae": MAE,
     "masked": MaskedReconstruction,
     "measurements": MeasurementRegression,
+    "moco": MoCo,
+    "poly-window": PolyWindow,
     "simclr": SimCLR,
     "simulation": Simulation,
+    "swav": SwAV,
+    "vicreg": VICReg,
 }
 """Every method by the name that the command line and checkpoints use."""
 
@@ -28,6 +38,8 @@ __all__ = [
     "MAE",
     "METHODS",
     "BYOLConfig",
+    "BarlowTwins",
+    "BarlowTwinsConfig",
     "JEPAConfig",
     "Loss",
     "MAEConfig",
@@ -36,10 +48,18 @@ __all__ = [
     "MeasurementRegression",
     "MeasurementRegressionConfig",
     "Method",
+    "MoCo",
+    "MoCoConfig",
+    "PolyWindow",
+    "PolyWindowConfig",
     "SimCLR",
     "SimCLRConfig",
     "Simulation",
     "SimulationConfig",
+    "SwAV",
+    "SwAVConfig",
+    "VICReg",
+    "VICRegConfig",
     "ViewBatch",
     "ViewPlan",
 ]
