@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import stratified_folds
@@ -108,14 +109,15 @@ def fit_probe(features: np.ndarray, values: np.ndarray, inverse_penalty: float, 
     scale[scale < 1e-12] = 1.0
     standardised = (features - mean) / scale
     basis = None
-    if len(features) < features.shape[1]:
-        basis = np.linalg.svd(standardised, full_matrices=False)[2]
-        standardised = standardised @ basis.T
-    if single and len(np.unique(values.argmax(axis=1))) > 1:
-        weight, bias = _fit_single(standardised, values, inverse_penalty)
-    else:
-        fits = [_fit_binary(standardised, values[:, column], inverse_penalty) for column in range(values.shape[1])]
-        weight, bias = np.stack([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
+    with threadpool_limits(1):  # threads of small fits wait for each other, most of all on a busy machine
+        if len(features) < features.shape[1]:
+            basis = np.linalg.svd(standardised, full_matrices=False)[2]
+            standardised = standardised @ basis.T
+        if single and len(np.unique(values.argmax(axis=1))) > 1:
+            weight, bias = _fit_single(standardised, values, inverse_penalty)
+        else:
+            fits = [_fit_binary(standardised, values[:, column], inverse_penalty) for column in range(values.shape[1])]
+            weight, bias = np.stack([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
     weight = (weight if basis is None else weight @ basis) / scale
     return LinearProbe(weight, bias - weight @ mean, inverse_penalty)
 
