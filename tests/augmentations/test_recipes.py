@@ -51,6 +51,7 @@ def test_every_named_recipe_carries_its_name_and_is_plain_data():
         "mehari-strodthoff",
         "mehari-strodthoff-physio",
         "none",
+        "timeout-leads",
         *(f"no-{name}" for name in SEVEN),
     }
     for name, recipe in RECIPES.items():

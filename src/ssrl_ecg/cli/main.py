@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "supervised": ("ssrl_ecg.cli.supervised", "train a classifier from scratch"),
     "evaluate": ("ssrl_ecg.cli.evaluate", "judge a classifier on test records, with intervals"),
     "benchmark": ("ssrl_ecg.cli.benchmark", "score frozen embeddings of any framework on published subsets and folds"),
+    "benchmark ablation": ("ssrl_ecg.cli.ablation", "what each augmentation of a recipe is worth: leave one out"),
     "benchmark ids": ("ssrl_ecg.cli.benchmark_ids", "write the record ids of the benchmark's subsets and folds"),
     "benchmark leaderboard": ("ssrl_ecg.cli.leaderboard", "pretrain and compare every method at one cost"),
     "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
