@@ -61,7 +61,7 @@ def test_every_step_ahead_has_a_gradient(generator):
     ],
 )
 def test_horizon_is_a_time(front_end, horizon_ms, rate_hz, expected):
-    method = build(front_end, width=1, horizon_ms=float(horizon_ms), sampling_rate_hz=float(rate_hz))
+    method = build(front_end, width=1, horizon_ms=float(horizon_ms), signal_rate_hz=float(rate_hz))
     assert method.n_ahead == len(method.predictors) == expected
 
 
@@ -85,13 +85,13 @@ def test_other_records_play_no_part(generator):
 def test_what_does_not_fit_is_refused_in_one_line(generator):
     with pytest.raises(InputError, match=r"causal context.*cpc.*ECGEncoder1DCNN"):
         CPC(ECGEncoder1DCNN(CNNConfig(width=2)), CPCConfig())
-    with pytest.raises(InputError, match=r"sampling_rate_hz.*500 Hz.*100 Hz"):
+    with pytest.raises(InputError, match=r"signal_rate_hz.*500 Hz.*100 Hz"):
         build().loss(replace(make_batch(), sampling_rate_hz=500.0), generator)
     with pytest.raises(InputError, match=r"horizon_ms.*at most 1120 ms.*1280 ms"):
         build(horizon_ms=1280.0).loss(make_batch(), generator)
 
 
-@pytest.mark.parametrize("values", [{"horizon_ms": 0.0}, {"sampling_rate_hz": 0.0}, {"n_negatives": 0}])
+@pytest.mark.parametrize("values", [{"horizon_ms": 0.0}, {"signal_rate_hz": 0.0}, {"n_negatives": 0}])
 def test_settings_out_of_range_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         CPCConfig(**values)

@@ -26,7 +26,7 @@ class CPCConfig(ModuleConfig):
     horizon_ms: float = 480.0
     """How far ahead the last prediction looks, in (0, 10000]; rounded to whole latents, at least one. Mehari and
     Strodthoff's is 120 (12 samples, their fully connected front end has a latent at each)."""
-    sampling_rate_hz: float = 100.0
+    signal_rate_hz: float = 100.0
     """Samples per second of the signals, which turns the horizon into latents, in [1, 10000]; 100 as theirs."""
     n_negatives: int = 128
     """Other steps of the sequence that each prediction is compared with (>= 1), or all there are; theirs."""
@@ -34,7 +34,7 @@ class CPCConfig(ModuleConfig):
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         require_between("horizon_ms", self.horizon_ms, 1e-3, 1e4)
-        require_between("sampling_rate_hz", self.sampling_rate_hz, 1.0, 1e4)
+        require_between("signal_rate_hz", self.signal_rate_hz, 1.0, 1e4)
         require_whole("n_negatives", self.n_negatives, 1)
 
 
@@ -58,7 +58,7 @@ class CPC(Method):
             fitting = " | ".join(name for name, kind in ENCODERS.items() if issubclass(kind, CPCEncoder))
             raise InputError("CPC needs an encoder with latents and a causal context", field="encoder",
                              expected=fitting, found=type(encoder).__name__)  # fmt: skip
-        hops_per_s = config.sampling_rate_hz / encoder.hop_samples
+        hops_per_s = config.signal_rate_hz / encoder.hop_samples
         self.n_ahead = max(1, round(config.horizon_ms / 1000 * hops_per_s))
         n_latents, n_contexts = encoder.layer_dims
         self.predictors = nn.ModuleList(nn.Linear(n_contexts, n_latents, bias=False) for _ in range(self.n_ahead))
@@ -71,8 +71,9 @@ class CPC(Method):
         Raises:
             InputError: views of another rate than the horizon was computed for, or too short for the horizon.
         """
-        (view,) = batch.views
-        latents, contexts = (layer.transpose(1, 2) for layer in self.encoder.layer_maps(view))
+        latents, contexts = (layer.transpose(1, 2) for layer in self.encoder.layer_maps(batch.views[0]))
+        if len(batch.views) > 1:  # a control that asks for another record's future
+            latents = self.encoder.layer_maps(batch.views[-1])[0].transpose(1, 2)
         self._check(batch.sampling_rate_hz, latents.shape[1])
         losses = [
             self._step_loss(predictor, ahead, latents, contexts, generator)
@@ -90,9 +91,9 @@ class CPC(Method):
         return sequence_info_nce(predictor(contexts[:, :-ahead]), latents, positives, negatives).mean()
 
     def _check(self, sampling_rate_hz: float, n_steps: int) -> None:
-        own_hz = self.config.sampling_rate_hz
+        own_hz = self.config.signal_rate_hz
         if sampling_rate_hz != own_hz:
-            raise InputError("CPC was set up for another sampling rate", field="sampling_rate_hz",
+            raise InputError("CPC was set up for another sampling rate", field="signal_rate_hz",
                              expected=f"{sampling_rate_hz:g} Hz as the signals", found=f"{own_hz:g} Hz")  # fmt: skip
         if n_steps <= self.n_ahead:
             hop_ms = 1000 * self.encoder.hop_samples / own_hz

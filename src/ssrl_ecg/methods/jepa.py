@@ -94,12 +94,12 @@ class JEPA(MomentumMethod):
         Raises:
             InputError: views of a single patch.
         """
-        (view,) = batch.views
+        view, asked = batch.views[0], batch.views[-1]  # the same, unless a control asks for another record's tokens
         patches = self.encoder.patches(view)
         hidden = self.draw_mask(len(view), patches.shape[1], batch.sampling_rate_hz, generator).to(view.device)
         visible = chosen(~hidden)
         predicted = self.predictor(self.encoder.encode(patches, visible), visible, patches.shape[1])
-        target = self._targets(patches)
+        target = self._targets(self.encoder.patches(asked))
         value = masked_l1(predicted, target, hidden.unsqueeze(-1))
         return Loss(value=value, logs={"target_sd": target.flatten(0, 1).std(dim=0).mean()})
 
