@@ -12,18 +12,20 @@ import torch
 from ssrl_ecg import RecordStore, load_classifier, load_encoder
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.published_evaluation import EvaluateDoor
-from ssrl_ecg.cli.published_pretraining import BYOLDoor, SimCLRDoor
+from ssrl_ecg.cli.published_pretraining import BYOLDoor, MaskedDoor, SimCLRDoor
 from ssrl_ecg.cli.published_training import FinetuneDoor, SupervisedDoor
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 from ssrl_ecg.evaluation.evaluate import evaluate_model
 
-DOORS = ("train_ssl_simclr", "train_ssl_byol", "train_finetune", "train_supervised", "evaluate")
+DOORS = ("train_ssl", "train_ssl_simclr", "train_ssl_byol", "train_finetune", "train_supervised", "evaluate")
 
 PRETRAINING = {"data_root": Path("data/PTB-XL"), "epochs": 20, "batch_size": 256, "lr": 1e-3, "signal_length": 1000}
 PRETRAINING |= {"seed": 42, "config": "full"}
 TRAINING = {"data_root": Path("data/PTB-XL"), "epochs": 20, "batch_size": 64, "lr": 1e-3, "label_fraction": 0.1}
 TRAINING |= {"loss": "focal", "balance_strategy": "oversample", "seed": 42}
 PUBLISHED = {
+    MaskedDoor: PRETRAINING
+    | {"batch_size": 64, "mask_ratio": 0.3, "config": "none", "out": Path("checkpoints/ssl_masked.safetensors")},
     SimCLRDoor: PRETRAINING
     | {"temperature": 0.07, "projection_dim": 128, "out": Path("checkpoints/ssl_simclr.safetensors")},
     BYOLDoor: PRETRAINING | {"momentum_tau": 0.996, "out": Path("checkpoints/ssl_byol.safetensors")},
@@ -94,6 +96,15 @@ def test_simclr_with_defaults_where_it_says_then_linear_probing_then_evaluation(
     assert "AUROC" in capsys.readouterr().out
 
 
+def test_masked_reconstruction_takes_its_ratio_and_no_augmentation(door, tmp_path):
+    words = ("--epochs", 1, "--batch-size", 16, "--signal-length", 100, "--mask-ratio", 0.5)
+    assert door("train_ssl", *words) == 0
+    settings = load_encoder(tmp_path / "checkpoints" / "ssl_masked.safetensors").provenance["settings"]
+    assert settings["method"] == "MaskedReconstruction"
+    assert settings["config"]["mask_ratio"] == 0.5
+    assert settings["recipe"]["augmentations"] == []
+
+
 def test_byol_starts_at_the_given_tau_and_may_leave_an_augmentation_out(door, tmp_path):
     words = ("--epochs", 1, "--batch-size", 16, "--signal-length", 100, "--momentum-tau", 0.9, "--config", "no-mixup")
     assert door("train_ssl_byol", *words, "--out", "byol.safetensors") == 0
@@ -122,6 +133,7 @@ def _held_out(folder) -> int:
 @pytest.mark.parametrize(
     ("name", "words", "expected"),
     [
+        ("train_ssl", ("--mask-ratio", 1), "mask_ratio"),
         ("train_ssl_simclr", ("--config", "no-nothing"), "'no-mixup'"),
         ("train_ssl_simclr", ("--epochs", 0), "epochs"),
         ("train_ssl_byol", ("--temperature", 0.1), "--temperature"),

@@ -1,4 +1,4 @@
-"""What the five published commands (``python -m ssrl_ecg.train_...``) have in common: PTB-XL and where it lies."""
+"""What the published commands (``python -m ssrl_ecg.train_...``) have in common: PTB-XL and where it lies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m ssrl_ecg.train_ssl_simclr`` and ``.train_ssl_byol``, under the published flags and defaults."""
+"""``python -m ssrl_ecg.train_ssl``, ``.train_ssl_simclr`` and ``.train_ssl_byol``: published flags and defaults."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrain import PretrainOptions, run_pretraining
 from ssrl_ecg.cli.published_options import PublishedOptions, published_signal, run_door
 from ssrl_ecg.cli.signal_options import EncoderOptions
-from ssrl_ecg.methods import BYOL, BYOLConfig, Method, SimCLR, SimCLRConfig
+from ssrl_ecg.methods import (
+    BYOL,
+    BYOLConfig,
+    MaskedReconstruction,
+    MaskedReconstructionConfig,
+    Method,
+    SimCLR,
+    SimCLRConfig,
+)
 from ssrl_ecg.models import ModuleConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPretraining(PublishedOptions):
-    """Options of both published pretraining commands."""
+    """Options of all published pretraining commands."""
 
     epochs: int = 20
     """Passes over the training recordings."""
@@ -51,6 +59,20 @@ class PublishedPretraining(PublishedOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskedDoor(PublishedPretraining):
+    """Pretrain ECGEncoder1DCNN by masked reconstruction on the training folds of PTB-XL at 100 Hz."""
+
+    batch_size: int = 64
+    """Recordings per step."""
+    mask_ratio: float = 0.3
+    """Share of the samples that are blanked, in blocks of half a second; the error counts there."""
+    config: Annotated[str, one_of(RECIPES)] = "none"
+    """Augmentations before the mask; the published command had none."""
+    out: Path = Path("checkpoints/ssl_masked.safetensors")
+    """Checkpoint to write, safetensors whatever its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SimCLRDoor(PublishedPretraining):
     """Pretrain ECGEncoder1DCNN with SimCLR on the training folds of PTB-XL at 100 Hz."""
 
@@ -70,6 +92,17 @@ class BYOLDoor(PublishedPretraining):
     """Share of itself that the target keeps at the start; lower in short trainings, rises to 1."""
     out: Path = Path("checkpoints/ssl_byol.safetensors")
     """Checkpoint to write, safetensors whatever its name."""
+
+
+def masked(argv: list[str] | None = None) -> int:
+    """Run ``train_ssl``."""
+
+    def command(words: list[str], usage: str) -> int:
+        door = parse(MaskedDoor, words, usage)
+        method = MaskedReconstructionConfig(mask_ratio=door.mask_ratio)
+        return door.pretrain(MaskedReconstruction, method, door.out, [*usage.split(), *words])
+
+    return run_door("train_ssl", argv, command)
 
 
 def simclr(argv: list[str] | None = None) -> int:
