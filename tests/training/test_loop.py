@@ -144,4 +144,26 @@ def test_oversampling_weights_are_those_of_a_slow_loop():
     n_without = sum(1 for row in values if not any(row))
     for row, weight in zip(values, found, strict=True):
         counts = [int(values[:, column].sum()) for column in range(4) if row[column]]
-        assert weight == pytest.approx(1 / min(counts) if counts else 1 / n_without)
+        rarest = min(int(values[:, column].sum()) for column in range(3))
+        assert weight == pytest.approx(1 / min(counts) if counts else 1 / max(n_without, rarest))
+
+
+def drawn_shares(values: np.ndarray) -> np.ndarray:
+    weights = oversampling_weights(values).numpy()
+    return weights @ values / weights.sum()
+
+
+def test_oversampling_draws_classes_that_never_meet_equally_often():
+    values = np.repeat(np.eye(3, dtype=np.uint8), [2, 50, 300], axis=0)
+    np.testing.assert_allclose(drawn_shares(values), 1 / 3)
+
+
+def test_oversampling_balances_a_binary_task():
+    np.testing.assert_allclose(drawn_shares(np.repeat(np.uint8([[1], [0]]), [3, 40], axis=0)), 0.5)
+
+
+def test_oversampling_does_not_repeat_a_lonely_record_without_a_class():
+    values = np.repeat(np.uint8([[1, 0], [0, 1], [0, 0]]), [20, 100, 1], axis=0)
+    weights = oversampling_weights(values)
+    assert weights[-1] == weights[0]
+    assert (oversampling_weights(np.zeros((4, 2), dtype=np.uint8)) == 0.25).all()

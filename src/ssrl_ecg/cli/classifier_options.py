@@ -13,6 +13,7 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.losses import CLASSIFICATION_LOSSES
 from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import HEADS, Classifier, Encoder, head_input_dim
 from ssrl_ecg.training.classify import ClassifyConfig
@@ -23,6 +24,11 @@ from ssrl_ecg.training.loop import Compute
 class ClassifyOptions(ClassifyConfig):
     """How the classifier is trained."""
 
+    loss: Annotated[str, one_of(CLASSIFICATION_LOSSES)] = "bce"
+    """What training makes small: binary cross-entropy (bce); the same with classes weighed by inverse frequency
+    (weighted), by effective numbers (class_balanced) or by clinical importance over frequency (clinical, superclasses
+    only), or with positives weighed up to the negatives (positive_weighted); the focal loss, with one balance for all
+    classes (focal) or each class's own (focal_per_class); the asymmetric loss. Single-label tasks use cross-entropy."""
     trainable: Annotated[Literal["all", "head"], tyro.conf.Suppress] = "all"
     """Decided by the command, not by a flag of its own."""
 

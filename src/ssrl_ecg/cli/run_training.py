@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.finetune import FinetuneOptions
@@ -11,6 +11,7 @@ from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.cli.pretrain import PretrainOptions
 from ssrl_ecg.cli.supervised import SupervisedOptions
 from ssrl_ecg.evaluation.experiment import MethodPlan, TrainingPlan
+from ssrl_ecg.losses import CLASSIFICATION_LOSSES
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
@@ -27,6 +28,9 @@ TITLES = {
     "simclr": "SimCLR",
     "swav": "SwAV",
     "vicreg": "VICReg",
+    "cpc": "CPC",
+    "clocs": "CLOCS",
+    "halves": "halves, four views",
 }
 """Method -> its name in tables; a method that is not here is shown under its own name."""
 
@@ -61,7 +65,7 @@ class RunTrainingOptions:
     """Weight decay of supervised training."""
     finetune_learning_rate: float = FINETUNING.learning_rate
     """Peak rate of fine-tuning, which starts from the probe's head."""
-    supervised_loss: Literal["bce", "focal", "class_balanced", "weighted"] = "bce"
+    supervised_loss: Annotated[str, one_of(CLASSIFICATION_LOSSES)] = ClassifyConfig.loss
     """Loss of supervised training."""
     supervised_oversample: bool = False
     """Oversample rare classes in supervised training."""

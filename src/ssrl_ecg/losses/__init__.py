@@ -8,12 +8,17 @@ from ssrl_ecg.losses.contrastive import nt_xent
 from ssrl_ecg.losses.moco import queue_contrast
 from ssrl_ecg.losses.multilabel import (
     CLASSIFICATION_LOSSES,
+    ClassCounts,
     ClassificationLoss,
+    asymmetric,
+    balancing_alpha,
     bce,
     class_balanced_weights,
+    clinical_weights,
     cross_entropy,
     focal,
     inverse_frequency_weights,
+    positive_weights,
 )
 from ssrl_ecg.losses.poly_window import poly_window_loss
 from ssrl_ecg.losses.reconstruction import masked_l1, masked_mse
@@ -23,12 +28,16 @@ from ssrl_ecg.losses.vicreg import VICRegTerms, vicreg_terms
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
+    "ClassCounts",
     "ClassificationLoss",
     "VICRegTerms",
+    "asymmetric",
+    "balancing_alpha",
     "barlow_twins_loss",
     "bce",
     "byol_loss",
     "class_balanced_weights",
+    "clinical_weights",
     "cross_entropy",
     "focal",
     "huber_known",
@@ -37,6 +46,7 @@ __all__ = [
     "masked_mse",
     "nt_xent",
     "poly_window_loss",
+    "positive_weights",
     "queue_contrast",
     "sinkhorn",
     "swapped_prediction",

@@ -12,8 +12,8 @@ from ssrl_ecg.errors import InputError
 def poly_window_loss(z: Tensor, temperature: float) -> Tensor:
     """Contrast each window with the mean of its record's other windows, against all windows of other records.
 
-    With unit vectors x_ai (window a, record i), q_ai the mean of x_bi over b != a, and e(u, v) = exp(u v / temperature),
-    this is the mean over a and i of
+    With unit vectors x_ai (window a of record i), q_ai the mean of x_bi over b != a, and e(u, v) the exponential of
+    u v / temperature, it is the mean over a and i of
 
         -ln( e(q_ai, x_ai) / (e(q_ai, x_ai) + sum over all windows b of the other records j of e(q_ai, x_bj)) )
 

@@ -20,7 +20,7 @@ from ssrl_ecg.data.batches import BatchDataset, RecordBatch
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.losses.multilabel import CLASSIFICATION_LOSSES, cross_entropy
+from ssrl_ecg.losses.multilabel import CLASSIFICATION_LOSSES, ClassCounts, ClassificationLoss, cross_entropy
 from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -75,10 +75,10 @@ class ClassifyConfig:
     """Looks in a row without a better validation loss after which the plateau schedule halves the rate."""
     clip_norm: float = 1.0
     """Gradient norm above which gradients are scaled down; 0 for never."""
-    loss: Literal["bce", "focal", "class_balanced", "weighted"] = "bce"
+    loss: str = "bce"
     """One of ``ssrl_ecg.losses.CLASSIFICATION_LOSSES``; single-label tasks use cross-entropy."""
     oversample: bool = False
-    """Draw records with replacement, each with the weight of its rarest positive class."""
+    """Draw records with replacement, each with the weight of its rarest positive class (``oversampling_weights``)."""
     seed: int = 42
     """Seed of initialisation, order, crops, augmentations and dropout."""
 
@@ -164,7 +164,7 @@ class _ClassifyModule(L.LightningModule):
         self.classifier = classifier
         self._store, self._rows, self._labels = store, rows, labels
         self._preprocessing, self._recipe, self._config = preprocessing, recipe, config
-        self._class_counts = torch.from_numpy(labels.values[rows].sum(axis=0).astype(np.float32))
+        self._loss = _loss_of(config, labels, rows)
         if config.trainable == "head":
             classifier.encoder.requires_grad_(requires_grad=False)
 
@@ -184,11 +184,6 @@ class _ClassifyModule(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         if self._config.trainable == "head":
             self.classifier.encoder.eval()
-
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        if self._labels.task == "single":
-            return cross_entropy(logits, targets)
-        return CLASSIFICATION_LOSSES[self._config.loss](logits, targets, self._class_counts.to(logits.device))
 
     def training_step(self, batch: RecordBatch, batch_index: int) -> Tensor:
         generator = step_generator(self._config.seed, self.global_step, self.global_rank)
@@ -231,6 +226,13 @@ class _ClassifyModule(L.LightningModule):
         factor = warmup_cosine(steps, round(steps * config.warmup_fraction))
         cosine = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+
+
+def _loss_of(config: ClassifyConfig, labels: Labels, rows: np.ndarray) -> ClassificationLoss:
+    if labels.task == "single":
+        return cross_entropy
+    positives = torch.from_numpy(labels.values[rows].sum(axis=0, dtype=np.int64))
+    return CLASSIFICATION_LOSSES[config.loss](ClassCounts(labels.classes, positives, len(rows)))
 
 
 class _KeepBest(L.Callback):
@@ -319,8 +321,8 @@ def train_classifier(
         progress: show a progress bar.
 
     Raises:
-        InputError: no labelled records, a row without a label, an empty validation set, a state of other settings, or a
-            loss that is not finite.
+        InputError: no labelled records, a row without a label, an empty validation set, classes that the loss does not
+            know, a state of other settings, or a loss that is not finite.
         KeyboardInterrupt: Ctrl-C; the state stays.
         AssertionError: a frozen encoder moved.
     """

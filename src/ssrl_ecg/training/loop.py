@@ -99,7 +99,11 @@ class BatchOrder(Sampler[list[int]]):
 def oversampling_weights(values: np.ndarray) -> torch.Tensor:
     """Sampling weight of each record: one over the count of its rarest positive class.
 
-    Records without a positive count as a class of their own.
+    That is the repeat factor of an image with several objects (Gupta, Dollar and Girshick 2019, "LVIS", section 4) with
+    full balancing: classes that never meet are drawn equally often; where a record has several, its commoner ones come
+    along, so shares are only nearly equal. (The sum over a record's classes, as if a class and then one of its records
+    were drawn, favours records with many labels.) Records without a positive are a class of their own, which balances
+    binary tasks, but weigh no more than those of the rarest class: a handful of them is nothing to learn by heart.
 
     Args:
         values: uint8 (record, class).
@@ -109,6 +113,8 @@ def oversampling_weights(values: np.ndarray) -> torch.Tensor:
     """
     with_none = np.column_stack([values, values.sum(axis=1) == 0]).astype(float)
     counts = with_none.sum(axis=0)
+    rarest = min(counts[:-1][counts[:-1] > 0], default=0)
+    counts[-1] = max(counts[-1], rarest)
     return torch.from_numpy((with_none / np.maximum(counts, 1)).max(axis=1))
 
 
