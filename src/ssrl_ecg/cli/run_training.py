@@ -20,6 +20,9 @@ from ssrl_ecg.training.pretrain import PretrainConfig
 TITLES = {
     "barlow-twins": "Barlow Twins",
     "byol": "BYOL",
+    "clocs": "CLOCS",
+    "cpc": "CPC",
+    "halves": "halves, four views",
     "jepa": "JEPA",
     "mae": "MAE",
     "masked": "masked reconstruction",
@@ -28,9 +31,6 @@ TITLES = {
     "simclr": "SimCLR",
     "swav": "SwAV",
     "vicreg": "VICReg",
-    "cpc": "CPC",
-    "clocs": "CLOCS",
-    "halves": "halves, four views",
 }
 """Method -> its name in tables; a method that is not here is shown under its own name."""
 
