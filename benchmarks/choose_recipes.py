@@ -241,16 +241,21 @@ PLANS = {
 }
 
 
+def ready(data: Path, store: Path) -> Bench:
+    """Prepare this process for many quiet trainings on one thread, and open the bench."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    tune_allocator()
+    return Bench(data, store)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=PLANS)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     arguments = parser.parse_args()
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    torch.set_num_threads(1)
-    tune_allocator()
-    bench = Bench(arguments.data, arguments.store)
+    bench = ready(arguments.data, arguments.store)
     bench.run(arguments.part, PLANS[arguments.part](bench))
 
 

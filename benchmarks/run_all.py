@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 
 import augmentation_chain
-import augmentations
 import delineation
+import encoders
 import finetune
 import memory
 import pretrain_epoch
@@ -21,6 +21,8 @@ import reference_script
 import store
 import synthetic
 from measure import Outcome, Sample, arguments, at_least, prepare, publish
+
+import augmentations
 
 
 def chain(_: Sample) -> Outcome:
@@ -49,6 +51,7 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "finetune": finetune.run,
         "synthetic": synthetic.run,
         "delineation": delineation.run,
+        "encoders": encoders.run,
     }
 
 

@@ -30,6 +30,7 @@ NAMES = (
     "finetune",
     "synthetic",
     "delineation",
+    "encoders",
 )
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
@@ -224,10 +225,43 @@ def test_the_reference_delineator_gives_up_on_a_flat_lead(benchmark):
     assert [times_s.shape for times_s in leads_s] == [(0, 9), (0, 9)]
 
 
+def test_encoders_are_timed_in_both_directions(benchmark):
+    outcome = benchmark("encoders").run(None, names=["cnn", "ku-cnn-lstm"], batch_size=2, repeats=2, n_processes=1)
+    rates = outcome["measured"]["records_per_s"]
+    assert list(rates) == ["cnn", "ku-cnn-lstm"]
+    assert all(rates[name]["inference"]["processor"] > rates[name]["training"]["processor"] > 0 for name in rates)
+
+
+def test_rates_of_processes_add_up(benchmark):
+    cost = benchmark("measure").Cost
+    processes = [[cost(1.0, 2.0), cost(3.0, 4.0), cost(9.0, 9.0)], [cost(1.0, 4.0)]]
+    assert benchmark("encoders").records_per_s(processes, 12) == {"processor": 4.0 + 12.0, "elapsed": 3.0 + 3.0}
+
+
 def test_every_augmentation_is_timed(benchmark):
     outcome = benchmark("augmentations").run(None, batch_size=2, repeats=2)
     assert set(outcome["measured"]["us_per_record"]) == set(AUGMENTATIONS)
     assert outcome["bars"][0]["value"] == max(outcome["measured"]["us_per_record"].values()) > 0
+
+
+def test_width_and_depth_are_tried_with_and_without_pretraining_and_never_twice(
+    benchmark, sample, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(benchmark("choose_recipes"), "RESULTS", tmp_path)
+    bench, module = benchmark("choose_recipes").Bench(sample.data, tmp_path / "store"), benchmark("width_depth")
+    for _ in range(2):
+        bench.run("width-depth", list(module.plans(bench, 1, [42], names=["resnet18"], widths=[2, 3])))
+    entries = json.loads((tmp_path / "width-depth.json").read_text())
+    assert [entry["name"] for entry in entries] == [
+        "resnet18 width 2 untrained, seed 42",
+        "resnet18 width 2, seed 42",
+        "resnet18 width 3 untrained, seed 42",
+        "resnet18 width 3, seed 42",
+    ]
+    assert [entry["settings"]["encoder"]["width"] for entry in entries] == [2, 2, 3, 3]
+    assert entries[0]["settings"]["pretrain"] is None
+    assert entries[1]["settings"]["pretrain"]["epochs"] == 1
+    assert entries[0]["per_subset"] != entries[1]["per_subset"]
 
 
 def test_ratios_are_taken_within_each_repeat(benchmark):
@@ -292,6 +326,7 @@ def test_committed_results_say_all_they_promise(name):
         "augmentations": "128 records of smoothed noise, no recordings",
         "synthetic": "synthetic, 2,000 simulated records, no recordings",
         "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
+        "encoders": "noise, no recordings",
     }
     assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")
     assert not [place for place, value in flat(record) if isinstance(value, str) and value.startswith("/")]

@@ -13,7 +13,7 @@ from ssrl_ecg.models.encoder import ConcatPoolEncoder
 @pytest.fixture(params=ENCODERS)
 def encoder(request):
     kind = ENCODERS[request.param]
-    return kind(kind.Config(width=4)).eval()
+    return kind(kind.Config(width=24)).eval()  # every number of attention heads divides it
 
 
 def test_vector_is_the_mean_of_the_map_unless_the_encoder_says_otherwise(encoder):

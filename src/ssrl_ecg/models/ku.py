@@ -131,7 +131,7 @@ class _KUEncoder(Encoder):
 
 
 class KUCNN(_KUEncoder):
-    """The trunk flattened, and one linear layer: the vector knows when something happened.
+    """KU's five convolutions flattened, and one linear layer: the vector knows when something happened.
 
     Theirs flattens 37 steps and so works at one length; here the map is averaged to 37 parts of equal length first
     (a short map's steps serve several parts), which at 10 s and 500 Hz are almost its own 40 steps.
@@ -151,7 +151,7 @@ class KUCNN(_KUEncoder):
 
 
 class KUCNNLSTM(_KUEncoder):
-    """A two-way LSTM along the trunk's steps; both directions' final states, and one linear layer.
+    """A two-way LSTM on KU's five convolutions; both directions' final states, and one linear layer.
 
     Theirs reads the last step, where the backward direction has seen that step alone; here it is read where it ends, at
     the first. Each direction has half of ``embedding_dim`` units, rounded up; the feature map is the LSTM's output.
@@ -191,7 +191,7 @@ class KUCNNLSTM(_KUEncoder):
 
 
 class KUCNNAttentionLSTM(KUCNNLSTM):
-    """The same LSTM; its final states choose which steps count (additive attention, Bahdanau et al. 2015)."""
+    """The LSTM of ``KUCNNLSTM``, whose final states choose which steps count (Bahdanau et al. 2015)."""
 
     def __init__(self, config: KULayersConfig) -> None:
         super().__init__(config)
@@ -227,7 +227,7 @@ class KUTransformerConfig(KULayersConfig):
 
 
 class KUCNNTransformer(_KUEncoder):
-    """A transformer along the trunk's steps, averaged; the feature map is the transformer's output.
+    """A transformer on KU's five convolutions, averaged; the feature map is the transformer's output.
 
     Post-norm layers with ReLU whose feed-forward part is as wide as the embedding. There is no positional encoding, as
     in theirs: what the trunk saw of a step's surroundings is all that tells its place. Theirs runs only where
