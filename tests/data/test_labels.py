@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.labels import Labels, SoftLabels
 from ssrl_ecg.errors import InputError
 
 VALUES = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0]], dtype=np.uint8)
@@ -53,3 +53,19 @@ def test_contradictions_are_refused(changes, words):
 def test_single_needs_one_class_only_where_known():
     known = np.array([True, False, False, True])
     assert labels(task="single", known=known).counts() == {"a": 2, "b": 0, "c": 0}
+
+
+def test_soft_labels_are_known_where_somebody_was_taught():
+    soft = SoftLabels.of_rows(("a", "b"), 5, [3, 1], [[0.25, 1.0], [0.5, 0.0]])
+    assert soft.known.tolist() == [False, True, False, True, False]
+    np.testing.assert_array_equal(soft.values[[3, 1]], [[0.25, 1.0], [0.5, 0.0]])
+    assert soft.values.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.array([[1.5]], np.float32), np.array([[np.nan]], np.float32), np.zeros((1, 1)), np.zeros((2, 1), np.float32)],
+)
+def test_soft_labels_are_float32_shares(values):
+    with pytest.raises(InputError, match="soft labels"):
+        SoftLabels("soft", ("a",), values, np.array([True]), "multilabel")

@@ -89,3 +89,29 @@ class Labels:
     def empty_classes(self) -> tuple[str, ...]:
         """Classes without a positive among the known records: kept as columns, but nothing can be said of them."""
         return tuple(name for name, count in self.counts().items() if count == 0)
+
+
+@dataclass(frozen=True)
+class SoftLabels(Labels):
+    """What a teacher says of each record in place of labels: float32 ``values`` in [0, 1], to train on, not to judge by.
+
+    Raises:
+        InputError: a shape or value that does not fit.
+    """
+
+    values: NDArray[np.float32]  # type: ignore[assignment]  # everything that trains reads labels as float32
+
+    @classmethod
+    def of_rows(cls, classes: tuple[str, ...], n_records: int, rows: ArrayLike, taught: ArrayLike) -> SoftLabels:
+        """Make labels of a whole store, known for ``rows`` alone: ``taught`` is (row, class)."""
+        values, known = np.zeros((n_records, len(classes)), np.float32), np.zeros(n_records, np.bool_)
+        values[np.asarray(rows)], known[np.asarray(rows)] = taught, True
+        return cls("soft", classes, values, known, "multilabel")
+
+    def _check_values(self) -> None:
+        shape = (len(self.known), len(self.classes))
+        if self.values.shape != shape or self.values.dtype != np.float32:
+            found = f"{self.values.shape} {self.values.dtype}"
+            raise InputError("soft labels do not fit", field=self.name, expected=f"{shape} float32", found=found)
+        if not ((self.values >= 0) & (self.values <= 1)).all():
+            raise InputError("soft labels must lie in [0, 1]", field=self.name)
