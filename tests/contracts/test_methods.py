@@ -18,6 +18,8 @@ from ssrl_ecg.methods import METHODS, Method, ViewBatch
 from ssrl_ecg.models import (
     Classifier,
     CNNConfig,
+    CPCEncoder,
+    CPCEncoderConfig,
     ECGEncoder1DCNN,
     Encoder,
     LeadViT1D,
@@ -30,7 +32,11 @@ from ssrl_ecg.models import (
 
 SMALL: dict[str, dict[str, Any]] = {
     "barlow-twins": {"hidden_dim": 16, "projection_dim": 8},
+    "beat-ssl": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5},
     "byol": {"hidden_dim": 16, "projection_dim": 8},
+    "clocs": {"projection_dim": 8, "across": "cmsmlc"},
+    "cpc": {"horizon_ms": 320.0, "n_negatives": 2},
+    "halves": {"hidden_dim": 16, "projection_dim": 8, "aggregation": "attention"},
     "jepa": {},
     "mae": {"decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2},
     "masked": {"decoder_width": 4},
@@ -45,6 +51,7 @@ SMALL: dict[str, dict[str, Any]] = {
 """Settings that make a method small enough to test."""
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "cpc": lambda: CPCEncoder(CPCEncoderConfig(width=4)),
     "jepa": lambda: ViT1D(ViTConfig(width=8, depth=2, heads=2)),
     "mae": lambda: LeadViT1D(LeadViTConfig(width=8, depth=2, heads=2)),
 }
@@ -53,7 +60,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 COMPARABLE_FROM: dict[str, int] = {"moco": 2}
 """The step from which on a method's losses mean the same: once a queue holds no random vectors."""
 
-USES_PATIENTS_OR_ROWS: set[str] = {"moco"}
+USES_PATIENTS_OR_ROWS: set[str] = {"clocs", "moco"}
 """Methods whose loss depends on who the records' patients are, or which records they are."""
 
 N_SAMPLES, RATE_HZ = 64, 100.0
@@ -86,6 +93,8 @@ def make_batch(method: Method, size: int) -> ViewBatch:
         patients=torch.arange(size) // 2,
         targets=targets,
         rpeaks_s=(rpeaks_s,) * plan.windows,
+        beat_classes=(torch.randint(0, 3, rpeaks_s.shape, generator=generator),) * plan.windows,
+        beat_features=(torch.randn(*rpeaks_s.shape, 5, generator=generator),) * plan.windows,
         masks=(masks,) * plan.windows,
     )
 

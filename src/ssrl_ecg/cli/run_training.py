@@ -19,6 +19,7 @@ from ssrl_ecg.training.pretrain import PretrainConfig
 
 TITLES = {
     "barlow-twins": "Barlow Twins",
+    "beat-ssl": "Beat-SSL",
     "byol": "BYOL",
     "clocs": "CLOCS",
     "cpc": "CPC",

@@ -44,7 +44,7 @@ def kept_beside(
         with np.load(path, allow_pickle=False) as saved:
             if str(saved["made_from"]) == made_from:
                 return {key: saved[key] for key in saved.files if key != "made_from"}
-    found = dict(find())
+    found: dict[str, Any] = dict(find())
     with suppress(OSError), atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, made_from=np.array(made_from), **found)
     return found

@@ -20,9 +20,12 @@ from ssrl_ecg.losses.multilabel import (
     inverse_frequency_weights,
     positive_weights,
 )
+from ssrl_ecg.losses.patient import patient_info_nce
 from ssrl_ecg.losses.poly_window import poly_window_loss
 from ssrl_ecg.losses.reconstruction import masked_l1, masked_mse
 from ssrl_ecg.losses.regression import huber_known
+from ssrl_ecg.losses.sequence import draw_negatives, sequence_info_nce
+from ssrl_ecg.losses.soft_contrastive import feature_similarity, similarity_regression, soft_contrastive
 from ssrl_ecg.losses.swav import sinkhorn, swapped_prediction
 from ssrl_ecg.losses.vicreg import VICRegTerms, vicreg_terms
 
@@ -39,16 +42,22 @@ __all__ = [
     "class_balanced_weights",
     "clinical_weights",
     "cross_entropy",
+    "draw_negatives",
+    "feature_similarity",
     "focal",
     "huber_known",
     "inverse_frequency_weights",
     "masked_l1",
     "masked_mse",
     "nt_xent",
+    "patient_info_nce",
     "poly_window_loss",
     "positive_weights",
     "queue_contrast",
+    "sequence_info_nce",
+    "similarity_regression",
     "sinkhorn",
+    "soft_contrastive",
     "swapped_prediction",
     "vicreg_terms",
 ]

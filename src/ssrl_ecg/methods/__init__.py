@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from ssrl_ecg.methods.barlow_twins import BarlowTwins, BarlowTwinsConfig
+from ssrl_ecg.methods.beat_ssl import BeatSSL, BeatSSLConfig
 from ssrl_ecg.methods.byol import BYOL, BYOLConfig
+from ssrl_ecg.methods.clocs import CLOCS, CLOCSConfig
+from ssrl_ecg.methods.cpc import CPC, CPCConfig
+from ssrl_ecg.methods.halves import Halves, HalvesConfig
 from ssrl_ecg.methods.jepa import JEPA, JEPAConfig
 from ssrl_ecg.methods.mae import MAE, MAEConfig
 from ssrl_ecg.methods.masked_reconstruction import MaskedReconstruction, MaskedReconstructionConfig
@@ -18,7 +22,11 @@ from ssrl_ecg.methods.vicreg import VICReg, VICRegConfig
 
 METHODS: dict[str, type[Method]] = {
     "barlow-twins": BarlowTwins,
+    "beat-ssl": BeatSSL,
     "byol": BYOL,
+    "clocs": CLOCS,
+    "cpc": CPC,
+    "halves": Halves,
     "jepa": JEPA,
     "mae": MAE,
     "masked": MaskedReconstruction,
@@ -34,12 +42,20 @@ METHODS: dict[str, type[Method]] = {
 
 __all__ = [
     "BYOL",
+    "CLOCS",
+    "CPC",
     "JEPA",
     "MAE",
     "METHODS",
     "BYOLConfig",
     "BarlowTwins",
     "BarlowTwinsConfig",
+    "BeatSSL",
+    "BeatSSLConfig",
+    "CLOCSConfig",
+    "CPCConfig",
+    "Halves",
+    "HalvesConfig",
     "JEPAConfig",
     "Loss",
     "MAEConfig",
