@@ -93,7 +93,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class SoftLabels(Labels):
-    """What a teacher says of each record in place of labels: float32 ``values`` in [0, 1], to train on, not to judge by.
+    """What a teacher says of each record in place of labels: float32 ``values`` in [0, 1], to learn from, not to judge.
 
     Raises:
         InputError: a shape or value that does not fit.
