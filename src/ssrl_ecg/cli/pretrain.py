@@ -11,6 +11,7 @@ from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.fold_options import FoldOptions
+from ssrl_ecg.cli.noise_options import NoiseOptions
 from ssrl_ecg.cli.parsing import REQUIRED, one_of, parse
 from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.cli.pretrained import initial_encoder
@@ -50,6 +51,7 @@ class PretrainOptions(Generic[C]):
     """Checkpoint whose encoder is trained on, in place of random weights; encoder and signal flags must be its own."""
     recipe: Annotated[str, one_of(RECIPES)] = "crop-timeout-leads"
     """Augmentations of a view; full is the seven of SSRL-ECG, no-NAME leaves one of them out."""
+    noise: NoiseOptions = field(default_factory=NoiseOptions)
     method: C
     schedule: PretrainConfig = field(default_factory=PretrainConfig)
     compute: Compute = field(default_factory=Compute)
@@ -95,7 +97,7 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
     split = options.folds.split(store)
     preprocessing = options.signal.fitted(store, split.train)
     make_encoder, earlier = initial_encoder(options.init, options.encoder, preprocessing)
-    recipe, seed = RECIPES[options.recipe](), options.schedule.seed
+    recipe, seed = options.noise.added_to(RECIPES[options.recipe]()), options.schedule.seed
     print(f"pretraining on {len(split.train)} recordings of folds {options.folds.train_folds}", flush=True)
     with training_run(options.out, command=command, options=options, seed=seed, store=store) as folder:
         result = pretrain(
