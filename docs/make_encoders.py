@@ -103,8 +103,8 @@ def how_measured(record: dict[str, Any]) -> str:
     shared = machine["load_average"] > 1
     return (
         f"Speeds are from `results/benchmarks/encoders.json` ({machine['processor']}, {record['date']}):\n"
-        f"{config['processes']} processes of one thread each at the same time, batches of {config['batch_size']}, fp32,\n"
-        f"per second of processor time{'; others computed on the machine as well' if shared else ''}."
+        f"{config['processes']} processes of one thread each at the same time, batches of {config['batch_size']},\n"
+        f"fp32, per second of processor time{'; others computed on the machine as well' if shared else ''}."
     )
 
 
