@@ -20,9 +20,11 @@ SETTINGS = {
     "beat-ssl": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "beat_target": "soft_1"},
     "clocs": {"projection_dim": 4, "temperature": 0.5},
     "halves": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "aggregation": "attention"},
+    "measurements": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5},
     "moco": {"hidden_dim": 7, "projection_dim": 4, "queue_size": 16},
     "poly-window": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "n_windows": 3},
     "simclr": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5},
+    "simulation": {"hidden_dim": 7, "projection_dim": 4, "temperature": 0.5, "simclr_weight": 0.2},
     "swav": {"hidden_dim": 7, "projection_dim": 4, "n_prototypes": 3, "queue_size": 12, "frozen_fraction": 0.0},
     "vicreg": {"hidden_dim": 7, "projection_dim": 4},
 }
@@ -46,16 +48,22 @@ class SmoothEncoder(Encoder):
         return [torch.tanh(self.convolution(signal))]
 
 
-def facts_of(rows: Tensor) -> dict[str, Any]:
-    """What records are told apart by; the later ones have more beats, and so the second process wider tables."""
+def facts_of(rows: Tensor, n_targets: int) -> dict[str, Any]:
+    """What records are told apart by; the later ones have more beats, and so the second process wider tables.
+
+    The last records lack some targets, and so the second process knows fewer.
+    """
     beat = torch.arange(3)
     there = beat <= rows[:, None] // 2
     some = there.any(dim=0)
     rpeaks_s = torch.where(there, 0.03 + 0.05 * beat + 0.001 * rows[:, None], float("nan"))[:, some]
     classes = ((rows[:, None] + beat) % 2)[:, some]
     features = torch.stack([torch.sin(rpeaks_s * k) for k in (30, 70)], dim=2)
-    targets = torch.sin(rows[:, None] * torch.arange(len(TARGETS)))
-    return {"rpeaks_s": (rpeaks_s,), "beat_classes": (classes,), "beat_features": (features,), "targets": targets}
+    targets = torch.sin(rows[:, None] * torch.arange(n_targets))
+    targets[rows > 3, :3] = float("nan")
+    masks = (rows[:, None, None] + torch.arange(3)[:, None] + torch.arange(20)) % 4 == 0
+    of_beats = {"rpeaks_s": (rpeaks_s,), "beat_classes": (classes,), "beat_features": (features,)}
+    return of_beats | {"targets": targets, "masks": (masks, masks)}
 
 
 class Step(nn.Module):
@@ -65,7 +73,8 @@ class Step(nn.Module):
 
     def forward(self, views: Tensor, rows: Tensor) -> Tensor:
         patients = rows % 4  # two of them have records on both processes
-        batch = ViewBatch(views=tuple(views), rows=rows, sampling_rate_hz=100.0, patients=patients, **facts_of(rows))
+        facts = facts_of(rows, getattr(self.method.config, "n_targets", len(TARGETS)))
+        batch = ViewBatch(views=tuple(views), rows=rows, sampling_rate_hz=100.0, patients=patients, **facts)
         return self.method.loss(batch, torch.Generator()).value
 
 
