@@ -26,13 +26,13 @@ def test_terms_equal_slow_loops(generator):
 
 def test_nothing_is_missing_when_dimensions_are_independent_and_wide():
     wide = 4 * torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    assert [float(term) for term in vicreg_terms(wide, wide)] == [0.0, 0.0, 0.0]
+    assert [float(term) for term in vicreg_terms(wide, wide)] == pytest.approx([0.0, 0.0, 0.0], abs=1e-4)
 
 
 def test_collapse_costs_the_whole_standard_deviation_of_both_views():
     same = torch.ones(5, 3, requires_grad=True)
     terms = vicreg_terms(same, same)
-    assert float(terms.variance) == pytest.approx(2 * (1 - 0.01))
+    assert terms.variance.item() == pytest.approx(2 * (1 - 0.01))
     terms.variance.backward()
     assert same.grad.isfinite().all()
 

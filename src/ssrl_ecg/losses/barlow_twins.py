@@ -20,16 +20,18 @@ def barlow_twins_loss(z_a: Tensor, z_b: Tensor, redundancy_weight: float) -> Ten
         redundancy_weight: lambda, of the off-diagonal terms (>= 0).
 
     Returns:
-        Scalar >= 0. A dimension that is constant over the batch correlates with nothing: it counts 1.
+        Scalar, >= 0 but for rounding. A dimension that is constant over the batch correlates with nothing: it counts 1.
 
     Raises:
         InputError: the shapes differ.
     """
     require_one_shape(z_a, z_b)
     with torch.autocast(z_a.device.type, enabled=False):
-        correlation = _standardised(z_a).T @ _standardised(z_b) / len(z_a)
-        diagonal = correlation.diagonal()
-        redundancy = (correlation - torch.diag(diagonal)).square().sum()
+        a, b = _standardised(z_a), _standardised(z_b)
+        diagonal = (a * b).mean(dim=0)
+        # The squares of a'b sum to the products of aa' and bb', smaller where there are fewer records than dimensions.
+        squares = ((a @ a.T) * (b @ b.T)).sum() / len(a) ** 2
+        redundancy = squares - diagonal.square().sum()
         return (1 - diagonal).square().sum() + redundancy_weight * redundancy
 
 

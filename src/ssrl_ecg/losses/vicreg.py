@@ -12,7 +12,7 @@ from ssrl_ecg.losses.checks import require_one_shape
 
 
 class VICRegTerms(NamedTuple):
-    """The three terms before they are weighted, each a scalar >= 0."""
+    """The three terms before they are weighted, each a scalar >= 0 (the covariance but for rounding)."""
 
     invariance: Tensor
     variance: Tensor
@@ -43,8 +43,10 @@ def vicreg_terms(z_a: Tensor, z_b: Tensor, target_sd: float = 1.0, epsilon: floa
         z_a, z_b = z_a.float(), z_b.float()
         variance, covariance = torch.zeros_like(z_a[0, 0]), torch.zeros_like(z_a[0, 0])
         for z in (z_a, z_b):
-            matrix = torch.cov(z.T).view(z.shape[1], z.shape[1])
-            variances = matrix.diagonal()
+            centred = z - z.mean(dim=0)
+            variances = centred.square().sum(dim=0) / (len(z) - 1)
             variance = variance + F.relu(target_sd - (variances + epsilon).sqrt()).mean()
-            covariance = covariance + (matrix - torch.diag(variances)).square().sum() / z.shape[1]
+            # The squares of z'z sum to those of zz', which is smaller where a batch has fewer records than dimensions.
+            squares = (centred @ centred.T / (len(z) - 1)).square().sum()
+            covariance = covariance + (squares - variances.square().sum()) / z.shape[1]
         return VICRegTerms(F.mse_loss(z_a, z_b), variance, covariance)
