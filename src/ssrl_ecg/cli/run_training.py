@@ -27,9 +27,11 @@ TITLES = {
     "jepa": "JEPA",
     "mae": "MAE",
     "masked": "masked reconstruction",
+    "measurements": "measurements (weak supervision)",
     "moco": "MoCo",
     "poly-window": "poly-window",
     "simclr": "SimCLR",
+    "simulation": "simulation",
     "swav": "SwAV",
     "vicreg": "VICReg",
 }

@@ -54,7 +54,7 @@ class ViewBatch:
         patients: one whole number per record, equal for records of one patient (batch,), or None where unknown.
         targets: float32 (batch, target), standardised, NaN where unknown: for a method that needs "measurements" these,
             the grades of the criteria and the scores of the superclasses; for one that needs "simulation" the
-            simulator's parameters. None for the others.
+            simulator's parameters and then, 0 or 1, its diagnoses. None for the others.
         rpeaks_s: per window float32 (batch, beat), seconds from the window's beginning, ascending, padded with NaN; for
             a method that needs "rpeaks".
         beat_classes: per window int64 (batch, beat), the class of shape of each beat of ``rpeaks_s``, -1 where there is
