@@ -138,3 +138,11 @@ def test_no_register_and_the_shortest_input():
 def test_settings_out_of_range_are_refused(config, values):
     with pytest.raises(InputError, match=next(iter(values))):
         config(**values)
+
+
+def test_the_plain_attention_of_bfloat16_on_processors_is_the_fused_one():
+    encoder, signal = small(), torch.randn(4, 12, 100)
+    exact = encoder(signal)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = encoder(signal)
+    torch.testing.assert_close(rounded.float(), exact, atol=0.05, rtol=0.05)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import ENCODERS, Encoder
-from ssrl_ecg.models.vit import sine_positions, transformer_blocks
+from ssrl_ecg.models.vit import after_each, sine_positions, transformer_blocks
 
 
 class TokenDecoder(nn.Module):
@@ -58,9 +58,7 @@ class TokenDecoder(nn.Module):
         grid = grid.scatter(1, visible.unsqueeze(-1).expand_as(entered), entered)
         lines = grid.reshape(len(tokens) * self.rows, -1, grid.shape[-1])
         lines = lines + sine_positions(lines.shape[1], lines.shape[2], lines.device)
-        for block in self.blocks:
-            lines = block(lines)
-        said: Tensor = self.exit(self.norm(lines))
+        said: Tensor = self.exit(self.norm(after_each(self.blocks, lines)[-1]))
         return said.reshape(len(tokens), n_tokens, -1)
 
 

@@ -7,10 +7,12 @@ ST-MEM, arXiv 2402.09450). Sizes, missing biases and the register token are Weim
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.models.config import require_whole
@@ -117,10 +119,7 @@ class ViT1D(Encoder):
         if visible is not None:
             tokens = tokens.take_along_dim(visible.unsqueeze(-1), dim=1)
         tokens = torch.cat([self.registers.expand(len(tokens), -1, -1), tokens], dim=1)
-        layers = []
-        for block in self.blocks:
-            tokens = block(tokens)
-            layers.append(tokens[:, self.config.registers :])
+        layers = [layer[:, self.config.registers :] for layer in after_each(self.blocks, tokens)]
         return [*layers[:-1], self.norm(layers[-1])]
 
     def _places(self, patches: Tensor) -> Tensor:
@@ -208,3 +207,18 @@ def transformer_blocks(width: int, depth: int, heads: int) -> nn.ModuleList:
         if parameter.ndim > 1:
             nn.init.xavier_uniform_(parameter)
     return blocks
+
+
+def after_each(blocks: nn.ModuleList, tokens: Tensor) -> list[Tensor]:
+    """Send tokens (batch, token, width) through blocks and return what comes out of each.
+
+    On processors torch's fused attention takes twice as long backwards in bfloat16 as the plain formula does, with
+    tokens as few as here (torch 2.13): a training step takes a third less without it.
+    """
+    plain = tokens.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    layers = []
+    with sdpa_kernel(SDPBackend.MATH) if plain else nullcontext():
+        for block in blocks:
+            tokens = block(tokens)
+            layers.append(tokens)
+    return layers
