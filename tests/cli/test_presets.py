@@ -38,3 +38,18 @@ def test_the_leaderboard_pretrains_each_method_by_its_preset():
     assert [experiment.n_pretrainings_of(plans[METHODS[name]]) for name in ("byol", "simclr")] == [1, 3]
     assert all(plan.pretrain.seed == 7 for plan in plans.values())
     assert experiment.attention_probe
+
+
+def test_simulation_rows_start_on_simulated_records_at_one_cost():
+    rows = ("simclr", "simulation", "simulation-simclr")
+    options = LeaderboardOptions(data=LabelledDataOptions(data="d"), methods=rows, finetune=False)
+    experiment = leaderboard_experiment(options)
+    alone, simulated, both = experiment.methods
+    assert experiment.finetune is None
+    assert alone.start is None
+    assert not alone.knowledge
+    assert simulated.knowledge
+    assert both.knowledge
+    assert both.kind is alone.kind
+    assert both.pretrain.epochs * 2 == alone.pretrain.epochs
+    assert both.start.pretrain.epochs * 2 == simulated.start.pretrain.epochs

@@ -11,8 +11,8 @@ from ssrl_ecg.data.splits import rotation_splits
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
 from ssrl_ecg.evaluation.arms import Arm, Scores
-from ssrl_ecg.evaluation.experiment import MethodPlan
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, run_design
+from ssrl_ecg.evaluation.plans import MethodPlan
 from ssrl_ecg.evaluation.report_tables import difference_text
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.training.pretrain import PretrainConfig

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from ssrl_ecg.data.splits import rotation_splits, without_validation
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
-from ssrl_ecg.evaluation.experiment import EncoderPlan, Experiment, MethodPlan, TrainingPlan, run_experiment
+from ssrl_ecg.evaluation.experiment import Experiment, run_experiment
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores, save_scores
+from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.report import read_results, write_report
+from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ECGEncoder1DCNN
@@ -26,6 +29,7 @@ from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.embed import module_hash
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
 from ssrl_ecg.training.provenance import refuse_seen
@@ -339,3 +343,30 @@ def test_what_would_fail_after_the_training_is_refused_before_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="floors"):
         experiment.check(479)
+
+
+def test_a_plan_that_starts_on_simulated_records_goes_on_from_their_encoder(synthetic_store, tmp_path, monkeypatch):
+    usual = tiny_experiment()
+    start = SimulatedStart(n_records=20, pretrain=PretrainConfig(epochs=1, batch_size=8))
+    made = []
+
+    def simulated(start, make_encoder, *_, **__):
+        made.append((start, make_encoder().eval()))
+        return made[-1][1]
+
+    def untrained(make_method, *_, **__):
+        return SimpleNamespace(encoder=make_method().encoder, history=[])
+
+    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.simulated_encoder", simulated)
+    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", untrained)
+    plan = replace(usual.methods[0], start=start, n_pretrainings=1)
+    experiment = replace(usual, methods=[plan], supervised={}, finetune=None, floors=(), n_pretrainings=1)
+    labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
+    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, progress=False)
+    ((asked, encoder),) = made
+    assert asked == replace(start, pretrain=replace(start.pretrain, seed=plan.pretrain.seed))
+    kept = load_encoder(next((tmp_path / "models").glob("*/encoder.safetensors")))
+    assert module_hash(kept.encoder) == module_hash(encoder)
+    assert kept.provenance["settings"]["start"]["simulated_records"] == 20
+    arms = json.loads((tmp_path / "arms.json").read_text(encoding="utf-8"))["arms"]
+    assert {arm["name"]: arm["knowledge"] for arm in arms}["SimCLR frozen probe"] is True

@@ -16,11 +16,16 @@ from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
 from ssrl_ecg.data.description import describe_data
-from ssrl_ecg.evaluation.experiment import EncoderPlan, Experiment, MethodPlan, run_experiment
-from ssrl_ecg.evaluation.leaderboard import Leaderboard, make_leaderboard, write_leaderboard
+from ssrl_ecg.evaluation.experiment import Experiment, run_experiment
+from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
+from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan
+from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.training.run import run_record, tune_allocator
+
+CHAIN = "simulation-simclr"
+ROWS = (*METHODS, CHAIN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +37,13 @@ class LeaderboardOptions:
 
     data: LabelledDataOptions
     protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
-    methods: tuple[Annotated[str, one_of(METHODS)], ...] = tuple(METHODS)
-    """Methods to compare; each with its own encoder, augmentations and schedule."""
+    methods: tuple[Annotated[str, one_of(ROWS)], ...] = ROWS
+    """Methods to compare; each with its own encoder, augmentations and schedule. simulation-simclr starts on simulated
+    recordings and goes on with SimCLR on the real ones, half of the cost each."""
     repeated: tuple[Annotated[str, one_of(METHODS)], ...] = ("simclr",)
     """Methods that are pretrained three times, with different seeds; the others once."""
+    finetune: bool = True
+    """Fine-tune every method too; frozen rows alone take a third of the time."""
     sampling_rate_hz: float = 100.0
     """Rate of the recordings that are used."""
     seed: int = 42
@@ -55,9 +63,10 @@ def main(argv: list[str]) -> int:
 
 def method_plan(name: str, seed: int, n_pretrainings: int) -> MethodPlan:
     """How a method is pretrained by its preset."""
-    chosen, kind = preset(name), METHODS[name]
+    method = "simclr" if name == CHAIN else name
+    chosen, kind = preset(method), METHODS[method]
     encoder = chosen.encoder_options()
-    return MethodPlan(
+    plan = MethodPlan(
         name=TITLES.get(name, name),
         kind=kind,
         config=kind.Config(),
@@ -65,14 +74,23 @@ def method_plan(name: str, seed: int, n_pretrainings: int) -> MethodPlan:
         recipe=RECIPES[chosen.recipe](),
         encoder=EncoderPlan(kind=ENCODERS[encoder.encoder], config=encoder.config()),
         n_pretrainings=n_pretrainings,
+        start=SimulatedStart() if name == "simulation" else None,
     )
+    return half_simulated(plan) if name == CHAIN else plan
+
+
+def half_simulated(plan: MethodPlan) -> MethodPlan:
+    """Spend half of a method's passes on simulated records first."""
+    start = SimulatedStart()
+    start = replace(start, pretrain=replace(start.pretrain, epochs=start.pretrain.epochs // 2))
+    return replace(plan, start=start, pretrain=replace(plan.pretrain, epochs=plan.pretrain.epochs // 2))
 
 
 def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
     """Build the main job's experiment with a preset for each method, and with attention probes."""
     methods = [method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods]
     usual = ExperimentOptions(seed=options.seed, attention_probe=True).experiment()
-    return replace(usual, methods=methods)
+    return replace(usual, methods=methods, finetune=usual.finetune if options.finetune else None)
 
 
 def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None:
@@ -90,15 +108,3 @@ def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None
         leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
         write_leaderboard(leaderboard, run, options.out / "leaderboard.json")
     print(*standings(leaderboard), f"leaderboard: {options.out / 'leaderboard.json'}", sep="\n")
-
-
-def standings(leaderboard: Leaderboard) -> list[str]:
-    """Name the best row of each family at each amount of labels."""
-    lines = []
-    for fraction in sorted({row.label_fraction for row in leaderboard.rows}):
-        for family in ("method", "supervised", "floor"):
-            rows = [row for row in leaderboard.rows if (row.label_fraction, row.family) == (fraction, family)]
-            if rows:
-                best = max(rows, key=lambda row: row.macro_auroc)
-                lines.append(f"{best.n_labels} labels, best {family}: {best.name} {best.macro_auroc:.3f}")
-    return lines

@@ -10,7 +10,7 @@ from ssrl_ecg.cli.finetune import FinetuneOptions
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.cli.pretrain import PretrainOptions
 from ssrl_ecg.cli.supervised import SupervisedOptions
-from ssrl_ecg.evaluation.experiment import MethodPlan, TrainingPlan
+from ssrl_ecg.evaluation.plans import MethodPlan, TrainingPlan
 from ssrl_ecg.losses import CLASSIFICATION_LOSSES
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
@@ -24,6 +24,7 @@ TITLES = {
     "clocs": "CLOCS",
     "cpc": "CPC",
     "halves": "halves, four views",
+    "simulation-simclr": "simulation, then SimCLR",
     "jepa": "JEPA",
     "mae": "MAE",
     "masked": "masked reconstruction",

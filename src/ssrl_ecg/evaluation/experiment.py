@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
@@ -34,15 +33,16 @@ from ssrl_ecg.evaluation.label_fractions import (
     identity_of,
     run_design,
 )
+from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.record_facts import record_facts
+from ssrl_ecg.evaluation.simulated_start import simulated_encoder
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
-from ssrl_ecg.models.encoder import Encoder, EncoderConfig
+from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.attention_probe import AttentionProbeConfig, whole_record_maps
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder, save_checkpoint
-from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.embed import Readout, embed
 from ssrl_ecg.training.loop import Compute, stream_seed
 from ssrl_ecg.training.pretrain import PretrainConfig, pretrain
@@ -53,61 +53,6 @@ from ssrl_ecg.training.run import as_config
 _BATCH = 256
 _MAPS = 3
 """Sets of feature maps kept in memory: those of one method's pretrainings, tens to hundreds of megabytes each."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderPlan:
-    """One kind of encoder with its settings."""
-
-    kind: type[Encoder]
-    config: EncoderConfig
-
-    def build(self) -> Encoder:
-        """Build a fresh encoder from torch's current seed."""
-        return self.kind(self.config)
-
-    def settings(self) -> dict[str, Any]:
-        """Plain values that identify it."""
-        return {"encoder": self.kind.__name__, "encoder_config": as_config(self.config)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodPlan:
-    """One self-supervised method with everything its pretraining depends on."""
-
-    name: str
-    """Name in the tables."""
-    kind: type[Method]
-    config: Any
-    """The method's own frozen configuration."""
-    pretrain: PretrainConfig
-    recipe: Recipe
-    """Augmentations of a view."""
-    encoder: EncoderPlan | None = None
-    """For a method that needs an encoder of its own; None for the experiment's."""
-    n_pretrainings: int | None = None
-    """Pretrainings with different seeds; None for the experiment's number."""
-
-    def settings(self) -> dict[str, Any]:
-        """Plain values that identify the pretraining, beside the encoder's."""
-        return {
-            "method": self.kind.__name__,
-            "config": as_config(self.config),
-            "pretrain": as_config(self.pretrain),
-            "recipe": self.recipe.to_dict(),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingPlan:
-    """How one kind of classifier is trained: settings and augmentations."""
-
-    config: ClassifyConfig
-    recipe: Recipe
-
-    def settings(self) -> dict[str, Any]:
-        """Plain values that identify the training."""
-        return {"config": as_config(self.config), "recipe": self.recipe.to_dict()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,18 +165,38 @@ class _Runner:
                 write_json(noted, json.loads(history.read_text(encoding="utf-8")))
             return saved.encoder
         rows, started = self.splits[0].train, time.process_time()
-        result = pretrain(
-            lambda: method.kind(self.experiment.encoder_of(method).build(), method.config), self.store, rows,
-            preprocessing=self.preprocessing, recipe=method.recipe, config=config, compute=self.experiment.compute,
-            facts=record_facts(self.store, method.kind.needs, rows), watch_labels=self.labels,
-            folder=run_folder, progress=self.progress,
-        )  # fmt: skip
+        encoder, trained = self._learn(method, config, run_folder)
         processor_s = time.process_time() - started
         provenance = describe_weights(["ssrl-ecg", "run"], settings, self.store, rows)
         for target in (history, noted):
-            write_json(target, {"settings": settings, "history": result.history, "processor_s": processor_s})
-        save_checkpoint(path, EncoderCheckpoint(result.encoder, self.preprocessing, provenance))
-        return result.encoder
+            write_json(target, {"settings": settings, "history": trained, "processor_s": processor_s})
+        save_checkpoint(path, EncoderCheckpoint(encoder, self.preprocessing, provenance))
+        return encoder
+
+    def _learn(
+        self, method: MethodPlan, config: PretrainConfig, folder: Path
+    ) -> tuple[Encoder, list[dict[str, float]]]:
+        """Pretrain: first on simulated records if the plan says so, then on the recordings unless those were all."""
+        plan, compute, start = self.experiment.encoder_of(method), self.experiment.compute, None
+        if method.start is not None:
+            seeded = replace(method.start, pretrain=replace(method.start.pretrain, seed=config.seed))
+            start = simulated_encoder(seeded, plan.build, self.preprocessing, compute=compute, progress=self.progress)
+            if "simulation" in method.kind.needs:
+                return start, []
+
+        def make_method() -> Method:
+            made = method.kind(plan.build(), method.config)
+            if start is not None:
+                made.encoder.load_state_dict(start.state_dict())
+            return made
+
+        rows = self.splits[0].train
+        result = pretrain(
+            make_method, self.store, rows, preprocessing=self.preprocessing, recipe=method.recipe, config=config,
+            compute=compute, facts=record_facts(self.store, method.kind.needs, rows), watch_labels=self.labels,
+            folder=folder, progress=self.progress,
+        )  # fmt: skip
+        return result.encoder, result.history
 
     def _embed(self, encoder: Encoder) -> dict[Readout, np.ndarray]:
         """Features of every record by readout; those of the last layer stand at the end of those of all layers."""
@@ -337,8 +302,7 @@ def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -
         tuned = f"{method.name} fine-tuned"
         settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))
-    knows = bool(method.kind.needs & {"measurements", "simulation"})
-    return [replace(plan, knowledge=knows) for plan in plans]
+    return [replace(plan, knowledge=method.knowledge) for plan in plans]
 
 
 def run_experiment(

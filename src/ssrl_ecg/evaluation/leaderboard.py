@@ -91,3 +91,15 @@ def _processor_s(folder: Path) -> dict[str, float]:
 def write_leaderboard(leaderboard: Leaderboard, run: Mapping[str, Any], path: Path) -> None:
     """Write it as JSON, with the run record it came from."""
     write_json(path, {"run": dict(run), **asdict(leaderboard)})
+
+
+def standings(leaderboard: Leaderboard) -> list[str]:
+    """Name the best row of each family at each amount of labels."""
+    lines = []
+    for fraction in sorted({row.label_fraction for row in leaderboard.rows}):
+        for family in ("method", "supervised", "floor"):
+            rows = [row for row in leaderboard.rows if (row.label_fraction, row.family) == (fraction, family)]
+            if rows:
+                best = max(rows, key=lambda row: row.macro_auroc)
+                lines.append(f"{best.n_labels} labels, best {family}: {best.name} {best.macro_auroc:.3f}")
+    return lines
