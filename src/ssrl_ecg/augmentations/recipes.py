@@ -222,5 +222,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "none": none,
     "timeout-leads": timeout_leads,
 }
-"""Every named recipe: SSRL-ECG's seven and each leave-one-out of them, those of the papers, none, and our own. ``crop-timeout-physio``
-and ``crop-timeout-leads-physio`` are the recipes of that name with physiological noise."""
+"""Every named recipe: SSRL-ECG's seven and each leave-one-out of them, those of the papers, none, and our own.
+
+``crop-timeout-physio`` and ``crop-timeout-leads-physio`` are the recipes of that name with physiological noise.
+"""
