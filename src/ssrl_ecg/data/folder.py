@@ -24,11 +24,10 @@ from numpy.typing import NDArray
 
 from ssrl_ecg.data.labels import Labels, Task
 from ssrl_ecg.data.recording import SUFFIXES, FileReader
-from ssrl_ecg.data.source import Layout, Record, SignalFile, Source, fingerprint_files
+from ssrl_ecg.data.source import RESAMPLING_MARGIN_S, Layout, Record, SignalFile, Source, fingerprint_files
 from ssrl_ecg.data.splits import stratified_folds
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.leads import LEADS
-from ssrl_ecg.signals.resample import resample
 
 LABEL_SET = "labels"
 """Name of the one label set of a folder."""
@@ -39,7 +38,6 @@ _SIGNAL_SUFFIXES = (*SUFFIXES, ".dat", ".mat")
 _RESERVED = ("record", "patient_id", "fold")
 _UNKNOWN = ["NA", "NaN", "nan"]
 _ZERO_ONE = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
-_RESAMPLING_MARGIN_S = 1.0
 
 
 class Folder(Source):
@@ -107,11 +105,9 @@ class Folder(Source):
             InputError: the file is missing, outside the folder, unreadable, without rate, lacks a lead, or is
                 implausible in mV.
         """
-        recording = self.reader.read(self._find(record.path), self.duration_s + _RESAMPLING_MARGIN_S)
-        signal_mv, rate_hz, target_hz = recording.signal_mv, recording.sampling_rate_hz, self.expected.sampling_rate_hz
-        if not math.isclose(rate_hz, target_hz, rel_tol=1e-6):
-            signal_mv = resample(signal_mv, rate_hz, target_hz)
-        return SignalFile(np.ascontiguousarray(signal_mv[:, : self.expected.n_samples], np.float32), target_hz, LEADS)
+        recording = self.reader.read(self._find(record.path), self.duration_s + RESAMPLING_MARGIN_S)
+        signal_mv = self.expected.beginning(recording.signal_mv, recording.sampling_rate_hz)
+        return SignalFile(signal_mv, self.expected.sampling_rate_hz, LEADS)
 
     def label_sets(self, records: pd.DataFrame) -> dict[str, Labels]:
         """Return the label set ``labels`` of these rows; none if the labels file has no label column.

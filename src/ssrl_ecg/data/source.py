@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.simulation_truth import SimulationTruth
+from ssrl_ecg.signals.resample import resample
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class SignalFile:
     leads: tuple[str, ...]
 
 
+SAME_AS = "same_as"
+"""Column of a source's table in which it says that a record is another collection's: ``KIND:RECORD_ID``, or nothing."""
+
+RESAMPLING_MARGIN_S = 1.0
+"""How much further than the stored length a longer signal is read for resampling, so that no end is inside it."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """What every record of a store has in common.
@@ -46,6 +55,22 @@ class Layout:
     sampling_rate_hz: float
     n_samples: int
     resample: bool = False
+
+    def beginning(self, signal_mv: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float32]:
+        """Return the beginning of a signal at the stored rate, as long as stored records, or all of a shorter one.
+
+        Args:
+            signal_mv: (lead, time) in mV.
+            sampling_rate_hz: its rate.
+
+        Raises:
+            InputError: nothing is left of the signal.
+        """
+        if not math.isclose(sampling_rate_hz, self.sampling_rate_hz, rel_tol=1e-6):
+            wanted_s = self.n_samples / self.sampling_rate_hz + RESAMPLING_MARGIN_S
+            needed = signal_mv[:, : math.ceil(wanted_s * sampling_rate_hz)]
+            signal_mv = resample(needed, sampling_rate_hz, self.sampling_rate_hz)
+        return np.ascontiguousarray(signal_mv[:, : self.n_samples], np.float32)
 
 
 class Record(Protocol):
@@ -78,7 +103,7 @@ class Source(ABC):
         """Return one row per record.
 
         Columns: ``record_id`` str, unique; ``patient_id`` str; ``fold`` int, -1 where there is none; ``path`` str; then
-        the source's own.
+        the source's own, among them ``SAME_AS`` where records are known to be of another collection.
 
         Raises:
             InputError: the table is missing, unreadable, or lacks a column.

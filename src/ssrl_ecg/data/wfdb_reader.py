@@ -115,6 +115,24 @@ def read_wfdb(path: str | Path) -> SignalFile:
     return SignalFile(signal_mv, header.sampling_rate_hz, header.leads)
 
 
+def read_wfdb_header(path: str | Path) -> tuple[float, int | None, dict[str, str]]:
+    """Read what a header says beside its signals.
+
+    Args:
+        path: the header.
+
+    Returns:
+        Sampling rate in Hz; samples per lead, None if it does not say; and its comment lines ``NAME: VALUE``, by name.
+
+    Raises:
+        InputError: the header is missing or unreadable.
+    """
+    text = _header_text(os.fspath(path))
+    header = _parse_header(text)
+    comments = (line[1:].partition(":") for line in text.splitlines() if line.startswith("#"))
+    return header.sampling_rate_hz, header.n_samples, {name.strip(): value.strip() for name, _, value in comments}
+
+
 def read_wfdb_annotations(path: str | Path, extension: str, n_samples: int) -> WFDBAnnotations:
     """Read a WFDB annotation file through the reference reader.
 
