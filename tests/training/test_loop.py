@@ -94,6 +94,31 @@ def test_weights_are_drawn_in_proportion():
     assert chisquare([counts[0], counts[2], counts[3]], [500, 1500, 2000]).pvalue > 1e-3
 
 
+def test_an_epoch_sees_records_as_often_as_they_are_to_pass():
+    passes = torch.tensor([1.0] * 10 + [0.25] * 40 + [2.5] * 20, dtype=torch.float64)
+    order = BatchOrder(70, 1, 3, passes=passes)
+    assert len(order) == 70  # 10 + 10 + 50
+    totals = np.zeros(70)
+    for epoch in range(300):
+        order.set_epoch(epoch)
+        counts = np.bincount(np.concatenate(list(order)), minlength=70)
+        assert (counts[:10] == 1).all()
+        assert set(counts[10:50]) <= {0, 1}
+        assert set(counts[50:]) <= {2, 3}
+        totals += counts
+    np.testing.assert_allclose(totals / 300, passes, atol=4.5 * 0.5 / 300**0.5)
+
+
+def test_passes_of_one_are_an_epoch_of_all_and_processes_share_them_out():
+    def batches(batch_size, **world):
+        return np.array(list(BatchOrder(23, batch_size, 9, passes=torch.full((23,), 1.5), **world)))
+
+    assert sorted(np.concatenate(list(BatchOrder(12, 4, 0, passes=torch.ones(12))))) == list(range(12))
+    one = batches(6)
+    np.testing.assert_array_equal(np.hstack([batches(2, rank=rank, world_size=3) for rank in range(3)]), one)
+    assert one.shape == (34 // 6, 6)
+
+
 def test_fewer_records_than_processes_are_refused():
     with pytest.raises(InputError, match="too few records"):
         BatchOrder(1, 4, 0, world_size=2)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssrl_ecg.data.combined import CombinedStore
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.store import RecordStore, build_store
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
@@ -45,6 +46,17 @@ def test_weights_are_not_judged_on_folds_they_have_seen(store):
         refuse_seen(seen, store, validation=_fold(store, 4), test=_fold(store, 2, 3))
     with pytest.raises(InputError, match=r"trained on .*validation folds, expected other folds than 1, 2, found 1"):
         refuse_seen(seen, store, validation=_fold(store, 1), test=_fold(store, 3))
+
+
+def test_weights_of_several_collections_have_seen_each(store, tmp_path):
+    other = build_store(PTBXL(write_synthetic_ptbxl(tmp_path / "other", 40, seed=2), 100), tmp_path / "store").store
+    both = CombinedStore.of([other, store])
+    assert [one["root_name"] for one in data_facts(both)["collections"]] == ["other", "synthetic"]
+    seen = describe_weights(["pretrain"], {}, both, np.concatenate([_fold(other, 1, 2), len(other) + _fold(store, 3)]))
+    assert [(one["root_name"], one["folds"]) for one in seen["seen"]] == [("other", [1, 2]), ("synthetic", [3])]
+    refuse_seen(seen, store, test=_fold(store, 1))
+    with pytest.raises(InputError, match="found 3"):
+        refuse_seen(seen, store, test=_fold(store, 3))
 
 
 def test_weights_are_not_tested_on_folds_they_were_chosen_on_but_may_be_chosen_on_again(store):

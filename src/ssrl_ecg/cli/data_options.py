@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ssrl_ecg.data.cinc2021 import LABEL_SET as SCORED_SET
+from ssrl_ecg.data.cinc2021 import CinC2021
 from ssrl_ecg.data.folder import LABEL_SET, Folder
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.ludb import LUDB
@@ -15,18 +17,16 @@ from ssrl_ecg.data.source import Source
 from ssrl_ecg.data.store import BuildResult, RecordStore, build_store
 from ssrl_ecg.errors import InputError
 
-KINDS = {"ptbxl": "super", "ludb": "rhythm", "folder": LABEL_SET}
+KINDS = {"ptbxl": "super", "cinc2021": SCORED_SET, "ludb": "rhythm", "folder": LABEL_SET}
 """Kind of data -> the label set that is used when none is named."""
 
 _KIND = re.compile(r"([a-z0-9]{2,}):(.*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """Which recordings."""
+class ReadingOptions:
+    """How recordings are read, and where they are kept."""
 
-    data: str
-    """Folder of PTB-XL, or KIND:FOLDER, KIND being ptbxl, ludb or folder (your own recordings and a labels CSV)."""
     labels_csv: Path = Path("labels.csv")
     """Labels file of a folder: source, relative to the folder."""
     file_rate_hz: float | None = None
@@ -37,6 +37,14 @@ class DataOptions:
     """Seconds of each recording that are used, of a folder: source."""
     store: Path | None = None
     """Folder of the store that the recordings are read into once; without it ./store/NAME-RATEhz."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(ReadingOptions):
+    """Which recordings."""
+
+    data: str
+    """Folder of PTB-XL, or KIND:FOLDER, KIND being ptbxl, cinc2021, ludb or folder (your own and a labels CSV)."""
 
     def source(self, sampling_rate_hz: float) -> Source:
         """Open the recordings at a rate.
@@ -54,6 +62,8 @@ class DataOptions:
                 file_rate_hz=self.file_rate_hz,
                 unit=self.unit,
             )
+        if kind == "cinc2021":
+            return CinC2021(root, sampling_rate_hz)
         if kind == "ludb":
             return LUDB(root, sampling_rate_hz)
         if sampling_rate_hz % 1:
@@ -67,8 +77,12 @@ class DataOptions:
             InputError: see ``source`` and ``build_store``.
         """
         source = self.source(sampling_rate_hz)
-        default = Path("store") / f"{source.root.resolve().name}-{sampling_rate_hz:g}hz"
-        return build_store(source, self.store or default, progress=True)
+        place = self.store or Path("store") / self.store_name(sampling_rate_hz)
+        return build_store(source, place, progress=True)
+
+    def store_name(self, sampling_rate_hz: float) -> str:
+        """Name of the store's folder, unless ``store`` is given."""
+        return f"{self._kind_and_root()[1].resolve().name}-{sampling_rate_hz:g}hz"
 
     def open_store(self, sampling_rate_hz: float) -> RecordStore:
         """Like ``build``, and say where the store is and what was left out of it."""
@@ -92,7 +106,7 @@ class LabelledDataOptions(DataOptions):
     """Which recordings and which labels."""
 
     label_set: str | None = None
-    """PTB-XL: super (the default), sub, diag, form, rhythm, all, norm, super-single; LUDB: rhythm; a folder: labels."""
+    """PTB-XL: super (the default), sub, diag, form, rhythm, all, norm, super-single; other kinds have one label set."""
 
     def labels(self, store: RecordStore) -> Labels:
         """Return the label set that is asked for.

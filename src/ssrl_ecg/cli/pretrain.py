@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 from ssrl_ecg.augmentations.recipes import RECIPES
-from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.noise_options import NoiseOptions
 from ssrl_ecg.cli.parsing import REQUIRED, one_of, parse
 from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.cli.pretrained import initial_encoder
+from ssrl_ecg.cli.pretraining_data import PretrainingDataOptions
 from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
 from ssrl_ecg.cli.training_run import training_run
@@ -35,7 +35,7 @@ C = TypeVar("C", bound=ModuleConfig)
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainOptions(Generic[C]):
-    """Learn an encoder from the recordings of the training folds; validation and test patients are never read.
+    """Learn an encoder from the recordings of the training folds; nothing is learnt from validation and test patients.
 
     Beside the checkpoint OUT lies OUT.run with run.json, history.csv and, while it runs, the state from which the same
     command goes on after an interruption. Labels serve only the kNN probe that is shown to watch for collapse.
@@ -43,7 +43,7 @@ class PretrainOptions(Generic[C]):
 
     out: Path
     """Checkpoint to write, OUT.safetensors."""
-    data: LabelledDataOptions
+    data: PretrainingDataOptions
     folds: FoldOptions = field(default_factory=FoldOptions)
     signal: SignalOptions = field(default_factory=SignalOptions)
     encoder: EncoderOptions = field(default_factory=EncoderOptions)
@@ -80,7 +80,7 @@ def _defaults(method: str) -> PretrainOptions[Any]:
     chosen = preset(method)
     given: dict[str, Any] = {"recipe": chosen.recipe, "schedule": chosen.schedule, "method": METHODS[method].Config()}
     return PretrainOptions(
-        out=REQUIRED, data=LabelledDataOptions(data=REQUIRED), encoder=chosen.encoder_options(), **given
+        out=REQUIRED, data=PretrainingDataOptions(data=REQUIRED), encoder=chosen.encoder_options(), **given
     )
 
 
@@ -92,24 +92,24 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
         options: everything else.
         command: the words that started the run.
     """
-    store = options.data.open_store(options.signal.sampling_rate_hz)
-    labels = options.data.labels(store) if store.label_set_names else None
-    split = options.folds.split(store)
-    preprocessing = options.signal.fitted(store, split.train)
+    data = options.data.open(options.signal.sampling_rate_hz, options.folds)
+    store, rows, about = data.store, data.audit.train, {"leakage": data.audit.to_dict()}
+    preprocessing = options.signal.fitted(store, rows)
     make_encoder, earlier = initial_encoder(options.init, options.encoder, preprocessing)
     recipe, seed = options.noise.added_to(RECIPES[options.recipe]()), options.schedule.seed
-    print(f"pretraining on {len(split.train)} recordings of folds {options.folds.train_folds}", flush=True)
-    with training_run(options.out, command=command, options=options, seed=seed, store=store) as folder:
+    with training_run(options.out, command=command, options=options, seed=seed, store=store, more=about) as folder:
+        data.audit.write(folder)
         result = pretrain(
             lambda: kind(make_encoder(), options.method),
             store,
-            split.train,
+            rows,
             preprocessing=preprocessing,
             recipe=recipe,
             config=options.schedule,
             compute=options.compute,
-            facts=record_facts(store, kind.needs, split.train),
-            watch_labels=labels,
+            facts=record_facts(store, kind.needs, rows),
+            passes=data.passes,
+            watch_labels=data.labels,
             folder=folder,
         )
         settings = {
@@ -118,6 +118,6 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
             "pretrain": as_config(options.schedule),
             "recipe": recipe.to_dict(),
         }
-        provenance = describe_weights(command, settings, store, split.train, earlier=earlier)
+        provenance = describe_weights(command, settings, store, rows, earlier=earlier)
         save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
         remove(folder / STATE_NAME)

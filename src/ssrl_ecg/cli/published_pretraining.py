@@ -10,6 +10,7 @@ from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrain import PretrainOptions, run_pretraining
+from ssrl_ecg.cli.pretraining_data import PretrainingDataOptions
 from ssrl_ecg.cli.published_options import PublishedOptions, published_signal, run_door
 from ssrl_ecg.cli.signal_options import EncoderOptions
 from ssrl_ecg.methods import (
@@ -44,7 +45,7 @@ class PublishedPretraining(PublishedOptions):
         """Pretrain ``ECGEncoder1DCNN`` and write the checkpoint."""
         options = PretrainOptions(
             out=out,
-            data=self.data,
+            data=PretrainingDataOptions(data=(self.data.data,), store=self.store),
             folds=self.folds,
             signal=published_signal(self.signal_length),
             encoder=EncoderOptions(encoder="cnn"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,15 @@ def run_folder(out: Path) -> Path:
 
 
 @contextmanager
-def training_run(out: Path, *, command: list[str], options: Any, seed: int, store: RecordStore) -> Iterator[Path]:
+def training_run(
+    out: Path,
+    *,
+    command: list[str],
+    options: Any,
+    seed: int,
+    store: RecordStore,
+    more: Mapping[str, Any] | None = None,
+) -> Iterator[Path]:
     """Record a training beside the checkpoint it will write.
 
     The record is written first, so that a place that cannot be written to is found before hours of training.
@@ -30,6 +38,7 @@ def training_run(out: Path, *, command: list[str], options: Any, seed: int, stor
         options: dataclass with every setting.
         seed: the seed everything random was derived from.
         store: the records.
+        more: what else is to be said of the data.
 
     Yields:
         The run's folder.
@@ -43,7 +52,7 @@ def training_run(out: Path, *, command: list[str], options: Any, seed: int, stor
     tune_allocator()
     folder = run_folder(out)
     try:
-        with run_record(folder, command=command, config=options, seed=seed, data=data_facts(store)):
+        with run_record(folder, command=command, config=options, seed=seed, data=data_facts(store) | dict(more or {})):
             yield folder
     except KeyboardInterrupt as stop:
         how = "goes on after the last whole epoch" if any(folder.glob("*.ckpt")) else "starts again"

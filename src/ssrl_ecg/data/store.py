@@ -103,14 +103,28 @@ class RecordStore:
         Raises:
             IndexError: a row is not a whole number, negative, or beyond the last record.
         """
-        wanted = np.atleast_1d(np.asarray(rows))
-        if wanted.size and (wanted.dtype.kind not in "iu" or wanted.min() < 0):
-            raise IndexError(f"rows must be whole numbers from 0 to {len(self) - 1}, not {wanted.dtype} {wanted.min()}")
+        wanted = self.checked_rows(rows)
         signal_mv = np.empty((len(wanted), *self.signals_uv.shape[1:]), dtype=np.float32)
         plain = self.signals_uv.view(np.ndarray)  # indexing a memmap object costs microseconds more
         for position in np.argsort(wanted):  # in file order: the disk and the page cache like it
             np.divide(plain[wanted[position]], _UV_PER_MV, out=signal_mv[position])
         return signal_mv
+
+    def checked_rows(self, rows: ArrayLike) -> NDArray[np.int64]:
+        """Return rows as an array.
+
+        Raises:
+            IndexError: a row is not a whole number, negative, or beyond the last record.
+        """
+        wanted = np.atleast_1d(np.asarray(rows))
+        if wanted.size and (wanted.dtype.kind not in "iu" or wanted.min() < 0 or wanted.max() >= len(self)):
+            span = f"{wanted.dtype} {wanted.min()} to {wanted.max()}"
+            raise IndexError(f"rows must be whole numbers from 0 to {len(self) - 1}, not {span}")
+        return wanted.astype(np.int64)
+
+    def by_source(self, rows: ArrayLike) -> list[tuple[RecordStore, NDArray[np.int64]]]:
+        """Return the stores that rows come from, each with its own rows: a plain store is the only one."""
+        return [(self, self.checked_rows(rows))]
 
     @property
     def label_set_names(self) -> tuple[str, ...]:

@@ -50,11 +50,13 @@ class BatchOrder(Sampler[list[int]]):
         n_batches: batches per epoch; None for one pass over the data without its odd end. If one pass is too short the
             order continues with a fresh shuffle, so within an epoch every record is seen equally often to within one.
         weights: (n_records,) sampling weights; given, records are drawn with replacement in proportion to them.
+        passes: (n_records,) how often each record is seen in an epoch on average, in place of once; no record is seen
+            less often than this rounded down, or more often than rounded up. An epoch is as long as their sum.
         rank: this process.
         world_size: number of processes.
 
     Raises:
-        InputError: fewer records than processes.
+        InputError: an epoch has fewer records than processes.
     """
 
     def __init__(
@@ -65,15 +67,17 @@ class BatchOrder(Sampler[list[int]]):
         *,
         n_batches: int | None = None,
         weights: torch.Tensor | None = None,
+        passes: torch.Tensor | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        if n_records < world_size:
-            raise InputError("too few records to train on", expected=f"at least {world_size}", found=n_records)
-        self._n_records, self._seed, self._weights = n_records, seed, weights
+        n_seen = n_records if passes is None else round(float(passes.double().sum()))
+        if n_seen < world_size:
+            raise InputError("too few records to train on", expected=f"at least {world_size}", found=n_seen)
+        self._n_records, self._seed, self._weights, self._passes = n_records, seed, weights, passes
         self._rank, self._world_size, self._epoch = rank, world_size, 0
-        self.batch_size = min(batch_size, n_records // world_size)
-        self.n_batches = n_batches or n_records // (self.batch_size * world_size)
+        self.batch_size = min(batch_size, n_seen // world_size)
+        self.n_batches = n_batches or n_seen // (self.batch_size * world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next."""
@@ -85,15 +89,30 @@ class BatchOrder(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(stream_seed(self._seed, "order", self._epoch))
         step = self.batch_size * self._world_size
-        wanted = step * self.n_batches
-        if self._weights is not None:
-            order = torch.multinomial(self._weights.double(), wanted, replacement=True, generator=generator)
-        else:
-            passes = math.ceil(wanted / self._n_records)
-            order = torch.cat([torch.randperm(self._n_records, generator=generator) for _ in range(passes)])
-        for start in range(0, wanted, step):
+        order = self._order(step * self.n_batches, generator)
+        for start in range(0, step * self.n_batches, step):
             first = start + self._rank * self.batch_size
             yield order[first : first + self.batch_size].tolist()
+
+    def _order(self, wanted: int, generator: torch.Generator) -> torch.Tensor:
+        """Return at least so many positions."""
+        if self._weights is not None:
+            return torch.multinomial(self._weights.double(), wanted, replacement=True, generator=generator)
+        order, n_drawn = [], 0
+        while n_drawn < wanted:
+            order.append(self._one_pass(generator))
+            n_drawn += len(order[-1])
+        return torch.cat(order)
+
+    def _one_pass(self, generator: torch.Generator) -> torch.Tensor:
+        """Return each position once in random order, or as often as ``passes`` says, by systematic sampling."""
+        shuffled = torch.randperm(self._n_records, generator=generator)
+        if self._passes is None:
+            return shuffled
+        offset = torch.rand(1, generator=generator, dtype=torch.float64)
+        ticks = torch.floor(torch.cumsum(self._passes.double()[shuffled], 0) + offset).long()
+        drawn = shuffled.repeat_interleave(torch.diff(ticks, prepend=torch.zeros(1, dtype=torch.long)))
+        return drawn[torch.randperm(len(drawn), generator=generator)]
 
 
 def oversampling_weights(values: np.ndarray) -> torch.Tensor:

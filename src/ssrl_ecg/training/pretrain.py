@@ -83,16 +83,17 @@ class _PretrainModule(L.LightningModule):
         recipe: Recipe,
         config: PretrainConfig,
         facts: RecordFacts,
+        passes: np.ndarray | None,
     ) -> None:
         super().__init__()
         self.method = method
         self._dataset, self._preprocessing, self._recipe, self._config = dataset, preprocessing, recipe, config
-        self._facts = facts
+        self._facts, self._passes = facts, None if passes is None else torch.from_numpy(passes)
 
     def train_dataloader(self) -> DataLoader[RecordBatch]:
         rank, world_size = self.global_rank, self.trainer.world_size
         n_records, batch_size, seed = len(self._dataset), self._config.batch_size, self._config.seed
-        order = BatchOrder(n_records, batch_size, seed, rank=rank, world_size=world_size)
+        order = BatchOrder(n_records, batch_size, seed, passes=self._passes, rank=rank, world_size=world_size)
         return DataLoader(self._dataset, sampler=order, batch_size=None)
 
     def on_fit_start(self) -> None:
@@ -168,6 +169,7 @@ def pretrain(
     config: PretrainConfig,
     compute: Compute | None = None,
     facts: RecordFacts | None = None,
+    passes: np.ndarray | None = None,
     watch_labels: Labels | None = None,
     folder: Path | None = None,
     progress: bool = True,
@@ -184,6 +186,8 @@ def pretrain(
         config: schedule and optimiser.
         compute: precision and devices.
         facts: what the method needs to be told about each record; None for a method without needs.
+        passes: float (n,) how often each of ``rows`` is seen in an epoch on average; an epoch is as many records as
+            their sum. None: each once.
         watch_labels: labels of all records for the kNN probe of the collapse watch; None leaves that probe out.
         folder: where ``history.csv`` and the training state go. If it holds the state of an interrupted run with the
             same settings, the run goes on from its last finished epoch and ends in the same weights as an
@@ -204,10 +208,11 @@ def pretrain(
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     method, facts = make_method(), facts or RecordFacts()
     _check_views(method, store, preprocessing, recipe)
-    identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute, facts.identity())
+    told = facts.identity(), passes
+    identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute, told)
     history, state = kept_in(folder, identity)
     fit(
-        _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config, facts),
+        _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config, facts, passes),
         history,
         [_CollapseWatch(method.encoder, store, rows, preprocessing, watch_labels, history, config.seed)],
         compute=compute,

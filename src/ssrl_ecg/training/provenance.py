@@ -16,14 +16,16 @@ _NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 def data_facts(store: RecordStore) -> dict[str, Any]:
-    """Name, size and fingerprint of the data, without any folder above them."""
+    """Name, size and fingerprint of the data, without any folder above them; of several, of each and of all."""
     facts = store.facts
+    parts = [part for part, _ in store.by_source(_NO_ROWS)]
     return {
         "source": facts.source,
         "root_name": facts.root_name,
         "n_records": facts.n_records,
         "sampling_rate_hz": facts.sampling_rate_hz,
         "fingerprint": facts.source_fingerprint,
+        **({"collections": [data_facts(part) for part in parts]} if len(parts) > 1 else {}),
     }
 
 
@@ -46,17 +48,20 @@ def describe_weights(
         chosen_on: rows of the folds that steps, penalties or thresholds were chosen on.
         earlier: provenance of the checkpoint that training started from.
     """
-    here = {
-        "source": store.facts.source,
-        "root_name": store.facts.root_name,
-        "folds": sorted(_folds(store, trained_on)),
-        "chosen_on": sorted(_folds(store, chosen_on)),
-    }
+    here = [
+        {
+            "source": part.facts.source,
+            "root_name": part.facts.root_name,
+            "folds": sorted(_folds(part, trained)),
+            "chosen_on": sorted(_folds(part, chosen)),
+        }
+        for (part, trained), (_, chosen) in zip(store.by_source(trained_on), store.by_source(chosen_on), strict=True)
+    ]
     return {
         "command": without_folders(command),
         "settings": settings,
         "data": data_facts(store),
-        "seen": [*(earlier or {}).get("seen", []), here],
+        "seen": [*(earlier or {}).get("seen", []), *here],
         "started_from": earlier,
         "commit": git_commit(),
         "versions": versions(),
