@@ -13,6 +13,7 @@ from functools import partial
 
 import augmentation_chain
 import delineation
+import duplicates
 import encoders
 import finetune
 import memory
@@ -52,6 +53,7 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "synthetic": synthetic.run,
         "delineation": delineation.run,
         "encoders": encoders.run,
+        "duplicates": duplicates.run,
     }
 
 

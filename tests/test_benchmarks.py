@@ -31,6 +31,7 @@ NAMES = (
     "synthetic",
     "delineation",
     "encoders",
+    "duplicates",
 )
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
@@ -225,6 +226,17 @@ def test_the_reference_delineator_gives_up_on_a_flat_lead(benchmark):
     assert [times_s.shape for times_s in leads_s] == [(0, 9), (0, 9)]
 
 
+def test_copies_of_simulated_recordings_are_found_and_others_are_not(benchmark, tmp_path):
+    data = write_synthetic_ptbxl(tmp_path / "ptbxl", n_records=12, seed=1, sampling_rate_hz=500)
+    outcome = benchmark("duplicates").run(benchmark("measure").prepare(data, tmp_path / "store"), n_records=300)
+    copies = outcome["measured"]["copies"]
+    assert copies["as it is"]["lowest"] > 0.99
+    assert copies["10 ms later"]["lowest"] < copies["1 ms later"]["lowest"]
+    assert outcome["measured"]["others"]["n_pairs"] == 12 * 11 // 2
+    assert outcome["measured"]["others"]["found"] == []
+    assert all(bar["met"] for bar in outcome["bars"])
+
+
 def test_encoders_are_timed_in_both_directions(benchmark):
     outcome = benchmark("encoders").run(None, names=["cnn", "ku-cnn-lstm"], batch_size=2, repeats=2, n_processes=1)
     rates = outcome["measured"]["records_per_s"]
@@ -327,6 +339,7 @@ def test_committed_results_say_all_they_promise(name):
         "synthetic": "synthetic, 2,000 simulated records, no recordings",
         "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
         "encoders": "noise, no recordings",
+        "duplicates": "PTB-XL sample, 2,277 records, of them 120 at 500 Hz; 293 records beside it",
     }
     assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")
     assert not [place for place, value in flat(record) if isinstance(value, str) and value.startswith("/")]
