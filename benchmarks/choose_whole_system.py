@@ -88,9 +88,9 @@ class Bench:
         network = NetworkStudent(
             self.store, self.shop.labels.classes, self.encoder, self.preprocessing, RECIPES[recipe](), config, BF16
         )
-        settings = {"share": 0.5, "recipe": recipe, "config": config}
+        settings = {"share": 0.7, "recipe": recipe, "config": config}
         return self.plan(
-            f"with a network, {recipe}, {name}", settings, whole_system(self.shop, features, network, share=0.5)
+            f"with a network, {recipe}, {name}", settings, whole_system(self.shop, features, network, share=0.7)
         )
 
 

@@ -45,10 +45,10 @@ def test_students_are_taught_labels_where_there_are_and_else_clipped_scores():
     np.testing.assert_allclose(targets, [np.clip(SCORES[0], 0, 1), SCORES[2], [1, 0], SCORES[7]])
 
 
-def test_students_count_alike_and_less_the_more_is_labelled():
-    system = NoisyStudent(Known(SCORES), {"a": Attentive(0.2), "b": Attentive(0.6)}, TRAINING, share=0.6)
+def test_students_count_alike_and_half_at_as_many_labels_as_their_strength():
+    system = NoisyStudent(Known(SCORES), {"a": Attentive(0.2), "b": Attentive(0.6)}, TRAINING, 0.6, strength=1)
     np.testing.assert_allclose(system.scores(labelled(), WANTED), 0.4 * SCORES[WANTED] + 0.6 * 0.4)
-    np.testing.assert_allclose(system.scores(labelled(7), WANTED), 0.55 * SCORES[WANTED] + 0.45 * 0.4)
+    np.testing.assert_allclose(system.scores(labelled(7), WANTED), 0.7 * SCORES[WANTED] + 0.3 * 0.4)
 
 
 def test_where_everything_is_labelled_nobody_is_taught():

@@ -125,14 +125,16 @@ class NoisyStudent:
         teacher: what learns from the labelled records; its scores lie about [0, 1] and are clipped to it for teaching.
         students: who learns from it, by name; they count alike.
         training_rows: int (n,) all training records, labelled or not.
-        share: weight of the students in the average, in [0, 1], were no record labelled; it falls with the labelled
-            share of the training records, to 0 where nothing is left to teach.
+        share: weight of the students in the average, in [0, 1], where no record is labelled.
+        strength: labelled records at which they count half as much, like a prior (``PriorBlend``): what they smooth are
+            mostly the errors of what is known beforehand. Where every training record is labelled, nobody is taught.
     """
 
     teacher: Floor
     students: Mapping[str, Student]
     training_rows: NDArray[np.int64]
-    share: float = 0.5
+    share: float = 0.7
+    strength: float = 50.0
 
     def scores(self, labelled: Labelled, wanted: NDArray[np.int64]) -> Array:
         """Fit the teacher, let the students learn what it says of the training records, and average.
@@ -147,5 +149,5 @@ class NoisyStudent:
         targets = np.clip(taught[np.searchsorted(rows, training)], 0.0, 1.0)
         targets[np.searchsorted(training, labelled.rows)] = labelled.targets
         learnt = [student.learn(training, targets, wanted, labelled.seed) for student in self.students.values()]
-        share = self.share * (1 - len(labelled) / len(training))
+        share = self.share * self.strength / (self.strength + len(labelled))
         return np.asarray((1 - share) * taught[np.searchsorted(rows, wanted)] + share * np.mean(learnt, axis=0))

@@ -47,7 +47,7 @@ def teacher(shop: Workshop, features: Features | None) -> Floor:
 
 
 def whole_system(
-    shop: Workshop, features: Features | None = None, network: Student | None = None, *, share: float = 0.5
+    shop: Workshop, features: Features | None = None, network: Student | None = None, *, share: float = 0.7
 ) -> NoisyStudent:
     """Build the system, or a control of it.
 
