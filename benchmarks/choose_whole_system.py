@@ -29,7 +29,7 @@ from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.noisy_student import STUDENT, NetworkStudent
 from ssrl_ecg.evaluation.trials import run_trials
-from ssrl_ecg.evaluation.whole_system import ENCODER_DEFAULTS, whole_system
+from ssrl_ecg.evaluation.whole_system import whole_system
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import load_encoder
@@ -75,10 +75,9 @@ class Bench:
     def tables(self) -> Iterator[ArmPlan]:
         """Ridge students alone; share 0 is the teacher."""
         features = None if self.features is None else (lambda seed: self.features())
-        defaults = None if features is None else ENCODER_DEFAULTS
         for share in (0.0, *SHARES):
             yield self.plan(
-                f"ridge students, share {share:g}", {"share": share, "defaults": defaults},
+                f"ridge students, share {share:g}", {"share": share},
                 whole_system(self.shop, features, share=share),
             )  # fmt: skip
 

@@ -370,3 +370,27 @@ def test_a_plan_that_starts_on_simulated_records_goes_on_from_their_encoder(synt
     assert kept.provenance["settings"]["start"]["simulated_records"] == 20
     arms = json.loads((tmp_path / "arms.json").read_text(encoding="utf-8"))["arms"]
     assert {arm["name"]: arm["knowledge"] for arm in arms}["SimCLR frozen probe"] is True
+
+
+def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_store, tmp_path, monkeypatch):
+    def untrained(make_method, *_, **__):
+        return SimpleNamespace(encoder=make_method().encoder.eval(), history=[])
+
+    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", untrained)
+    usual = tiny_experiment()
+    design = LabelFractions(fractions=(0.3,), n_repeats=(1,))
+    experiment = replace(
+        usual, supervised={}, finetune=None, floors=("ensemble",), whole_systems=True, n_pretrainings=1, design=design
+    )
+    labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
+    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, progress=False)
+    arms = {arm.name: arm for arm in ResultsFolder(tmp_path).arms.values()}
+    control, system = arms["self-training of the ensemble"], arms["SimCLR in the whole system"]
+    assert (control.family, system.family) == ("floor", "method")
+    assert control.knowledge
+    assert system.knowledge
+    cells = [load_scores(arm_folder(tmp_path, name) / "30pct-00.npz")[0][0].test for name in
+             ("ensemble of floors", control.name, system.name)]  # fmt: skip
+    assert all(np.isfinite(one).all() for one in cells)
+    assert not np.array_equal(cells[0], cells[1])
+    assert not np.array_equal(cells[1], cells[2])

@@ -90,6 +90,7 @@ def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
     """Build the main job's experiment with a preset for each method, and with attention probes."""
     methods = [method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods]
     usual = ExperimentOptions(seed=options.seed, attention_probe=True).experiment()
+    usual = replace(usual, whole_systems=True)
     return replace(usual, methods=methods, finetune=usual.finetune if options.finetune else None)
 
 

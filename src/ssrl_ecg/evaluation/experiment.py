@@ -27,15 +27,21 @@ from ssrl_ecg.evaluation.arms import (
     in_turn,
 )
 from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans
+from ssrl_ecg.evaluation.floors.arm import FloorArm
+from ssrl_ecg.evaluation.floors.tables import standardised
+from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
+from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
     LabelFractions,
     identity_of,
     run_design,
 )
+from ssrl_ecg.evaluation.noisy_student import Features
 from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.record_facts import record_facts
 from ssrl_ecg.evaluation.simulated_start import simulated_encoder
+from ssrl_ecg.evaluation.whole_system import SHARE, whole_system
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
@@ -74,6 +80,8 @@ class Experiment:
     """Names of ``FLOORS``; None for the default ones that fit the label set."""
     attention_probe: bool = False
     """Whether frozen encoders are also read out by attention (``training.attention_probe``)."""
+    whole_systems: bool = False
+    """Whether the floors' ensemble also teaches students, in each method's features and, as a control, without them."""
     compute: Compute = field(default_factory=Compute)
 
     def check(self, n_replicates: int, level: float = 0.95) -> None:
@@ -266,6 +274,27 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
             replace(plan, compared=plan.compared and own) for plan in _probe_plans(runner, name, settings, encoder)
         ]
     plans += floor_plans(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing, experiment.floors)
+    return plans + (_system_plans(runner, common) if experiment.whole_systems else [])
+
+
+def _system_plans(runner: _Runner, common: dict[str, Any]) -> list[ArmPlan]:
+    """The whole system with each method's encoder, and without any."""
+    shop = Workshop(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing)
+    floors = common | {"floors": CONSTANTS, "measurements": signals_version(), "share": SHARE}
+
+    def plan(name: str, family: Family, settings: dict[str, Any], features: Features | None) -> ArmPlan:
+        return ArmPlan(
+            name, family, settings, lambda: FloorArm(name, whole_system(shop, features), False, family),
+            gives_logits=False, compared=False, knowledge=True,
+        )  # fmt: skip
+
+    plans = [plan("self-training of the ensemble", "floor", floors, None)]
+    for method in runner.experiment.methods:
+        n_pretrainings = runner.experiment.n_pretrainings_of(method)
+        settings = floors | {"pretraining": method.settings(), "n_pretrainings": n_pretrainings}
+        layers = runner.features(method, "layers")
+        scaled = cache(lambda number, layers=layers: standardised(layers(number), runner.splits[0].train))
+        plans.append(plan(f"{method.name} in the whole system", "method", settings, in_turn(n_pretrainings, scaled)))
     return plans
 
 
