@@ -82,7 +82,8 @@ class _KUEncoder(Encoder):
     """Five convolutions of kernel 15 that halve time, an average pool of 15 that halves it again after two and three.
 
     Each convolution has batch norm, leaky ReLU and dropout. Time / 128: ten seconds at 500 Hz, for which it was
-    published, make 40 steps, 2.5 s at 100 Hz two. Accepts 64 samples or more.
+    published, make 40 steps, 2.5 s at 100 Hz two. Accepts 64 samples or more. Convolutions start from He et al.'s 2015
+    initialisation: from torch's own, the trunk of an untrained network would hardly move what follows it.
     """
 
     minimum_samples = 64
@@ -258,4 +259,5 @@ class KUCNNTransformer(_KUEncoder):
 
 def _convolution(in_channels: int, out_channels: int, dropout: float) -> list[nn.Module]:
     convolution = nn.Conv1d(in_channels, out_channels, _KERNEL, stride=2, padding=_KERNEL // 2, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, a=_SLOPE)
     return [convolution, nn.BatchNorm1d(out_channels), nn.LeakyReLU(_SLOPE), nn.Dropout(dropout)]
