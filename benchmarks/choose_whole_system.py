@@ -29,7 +29,7 @@ from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.noisy_student import STUDENT, NetworkStudent
 from ssrl_ecg.evaluation.trials import run_trials
-from ssrl_ecg.evaluation.whole_system import whole_system
+from ssrl_ecg.evaluation.whole_system import WholeSystems
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import load_encoder
@@ -78,7 +78,7 @@ class Bench:
         for share in (0.0, *SHARES):
             yield self.plan(
                 f"ridge students, share {share:g}", {"share": share},
-                whole_system(self.shop, features, share=share),
+                WholeSystems(self.shop, share=share).system(features),
             )  # fmt: skip
 
     def networks(self, recipe: str, name: str, config: ClassifyConfig) -> ArmPlan:
@@ -89,7 +89,7 @@ class Bench:
         )
         settings = {"share": 0.7, "recipe": recipe, "config": config}
         return self.plan(
-            f"with a network, {recipe}, {name}", settings, whole_system(self.shop, features, network, share=0.7)
+            f"with a network, {recipe}, {name}", settings, WholeSystems(self.shop).system(features, network)
         )
 
 

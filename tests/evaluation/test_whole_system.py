@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ssrl_ecg.evaluation.floors.arm import Labelled
 from ssrl_ecg.evaluation.floors.blends import Known, PriorBlend, Stack
-from ssrl_ecg.evaluation.whole_system import whole_system
+from ssrl_ecg.evaluation.whole_system import WholeSystems
 from ssrl_ecg.metrics.inputs import macro
 from ssrl_ecg.metrics.multilabel import auroc
 
@@ -47,14 +49,17 @@ def quality(floor, labelled):
 
 
 def test_the_ensemble_teaches_whoever_is_there():
-    assert list(whole_system(Shop).students) == ["minirocket"]
-    system = whole_system(Shop, lambda seed: FEATURES, object())
-    assert system.teacher is Shop.ensemble
+    assert list(WholeSystems(Shop).system().students) == ["minirocket"]
+    system = WholeSystems(Shop).system(lambda seed: FEATURES, object())
     assert list(system.students) == ["minirocket", "encoder", "network"]
 
 
 def test_students_smooth_their_teachers_errors_and_an_encoder_more_of_them(few):
-    alone, taught, encoder = Shop.ensemble, whole_system(Shop), whole_system(Shop, lambda seed: FEATURES)
+    alone, taught, encoder = (
+        Shop.ensemble,
+        WholeSystems(Shop).system(),
+        WholeSystems(Shop).system(lambda seed: FEATURES),
+    )
     assert quality(taught, few) > quality(alone, few) + 0.01
     assert quality(encoder, few) > quality(taught, few) + 0.003
 
@@ -66,6 +71,25 @@ def test_the_encoder_student_takes_the_features_of_the_cells_seed(few):
         asked.append(seed)
         return FEATURES
 
-    scores = whole_system(Shop, features).scores(few, TEST)
+    scores = WholeSystems(Shop).system(features).scores(few, TEST)
     assert asked == [2]
     assert scores.shape == (100, 5)
+
+
+def test_what_does_not_depend_on_the_encoder_is_fitted_once_per_question(few, monkeypatch):
+    asked = []
+
+    class Counting:
+        def scores(self, labelled, wanted):
+            asked.append(labelled.seed)
+            return Shop.ensemble.scores(labelled, wanted)
+
+    class Watched(Shop):
+        ensemble = Counting()
+
+    systems = WholeSystems(Watched)
+    first, again = (systems.system(lambda seed: FEATURES).scores(few, TEST) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, WholeSystems(Shop).system(lambda seed: FEATURES).scores(few, TEST))
+    systems.system().scores(replace(few, seed=3), TEST)
+    assert asked == [2, 3]

@@ -41,7 +41,7 @@ from ssrl_ecg.evaluation.noisy_student import Features
 from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.record_facts import record_facts
 from ssrl_ecg.evaluation.simulated_start import simulated_encoder
-from ssrl_ecg.evaluation.whole_system import SHARE, whole_system
+from ssrl_ecg.evaluation.whole_system import SHARE, WholeSystems
 from ssrl_ecg.files import jsonable, write_json
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
@@ -279,12 +279,12 @@ def arm_plans(runner: _Runner) -> list[ArmPlan]:
 
 def _system_plans(runner: _Runner, common: dict[str, Any]) -> list[ArmPlan]:
     """The whole system with each method's encoder, and without any."""
-    shop = Workshop(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing)
+    systems = WholeSystems(Workshop(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing))
     floors = common | {"floors": CONSTANTS, "measurements": signals_version(), "share": SHARE}
 
     def plan(name: str, family: Family, settings: dict[str, Any], features: Features | None) -> ArmPlan:
         return ArmPlan(
-            name, family, settings, lambda: FloorArm(name, whole_system(shop, features), False, family),
+            name, family, settings, lambda: FloorArm(name, systems.system(features), False, family),
             gives_logits=False, compared=False, knowledge=True,
         )  # fmt: skip
 
