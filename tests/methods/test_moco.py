@@ -32,9 +32,10 @@ def test_loss_by_hand_symmetric_with_one_group(generator):
     loss = method.loss(batch, generator)
     views = torch.cat(batch.views)
     q, k = method.projector(method.encoder(views)), method.key_network(views)
-    own = torch.tensor([[row == entry for entry in method.queue.rows] for row in batch.rows])
-    one_way = queue_contrast(q[:3], k[3:], method.queue.keys, own, 0.2)
-    other_way = queue_contrast(q[3:], k[:3], method.queue.keys, own, 0.2)
+    own = torch.tensor([[row == entry for entry in (3, 4, 5, 3, 4, 5, *method.queue.rows)] for row in batch.rows])
+    negatives = torch.cat([k, method.queue.keys])
+    one_way = queue_contrast(q[:3], k[3:], negatives, own, 0.2)
+    other_way = queue_contrast(q[3:], k[:3], negatives, own, 0.2)
     torch.testing.assert_close(loss.value, (one_way + other_way) / 2, rtol=1e-4, atol=1e-4)
 
 

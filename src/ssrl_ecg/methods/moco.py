@@ -4,10 +4,13 @@ He, Fan, Wu, Xie and Girshick 2020, "Momentum Contrast for Unsupervised Visual R
 and temperature of MoCo v2 (Chen, Fan, Girshick and He 2020). Here: ECG views; both views ask and answer, as in MoCo v3;
 tau rises to 1 and adapts to short trainings (``MomentumMethod.begin``).
 
-Two things a small database of recordings asks for:
+Three things a small database of recordings asks for:
 
 - Own keys. A queue that is not far shorter than the database still holds other views of the record that asks. They are
   found by their rows and left out of its negatives, wherever the record was last drawn.
+- Fresh keys. The paper's negatives are the queue alone, made by an older network than the positive. In a training of
+  200 epochs that hardly shows; in a short one the network changes so fast that it can find its key by it. So the
+  step's keys of other records are negatives too, as in MoCo v3, which has no others.
 - Batch norm. A key that was normalised together with its query shares that batch's statistics, which no key in the
   queue does, and the network can find it by them. The paper shuffles the records over its GPUs before they become keys.
   Here every process shuffles the views it makes keys of and normalises them in groups (``key_groups``): a key's
@@ -78,19 +81,21 @@ class MoCo(MomentumMethod):
         self._latest: tuple[Tensor, Tensor] | None = None
 
     def loss(self, batch: ViewBatch, generator: torch.Generator) -> Loss:
-        """Contrast each view's query with the other view's key and the queue: the mean of both directions.
+        """Contrast each view's query with the other view's key, the step's other keys and the queue: both directions.
 
-        Queries do not see each other, so over several processes the mean of their losses is that of one big batch; the
-        queue takes the keys of all. Logs ``alignment``, the mean cosine of queries and their keys.
+        Keys are those of all processes. Queries do not see each other, so the mean of the processes' losses is that of
+        one big batch. Logs ``alignment``, the mean cosine of queries and their keys.
         """
         views = torch.cat(batch.views)
         queries = self.projector(self.encoder(views))
         keys = self._keys(views, generator)
-        answers, rows = keys.roll(len(batch.rows), dims=0), batch.rows.repeat(2)
-        own = rows[:, None] == self.queue.rows
-        value = queue_contrast(queries, answers, self.queue.keys, own, self.config.temperature)
-        all_keys = torch.cat([gather_with_gradient(of_view) for of_view in keys.chunk(2)])
-        self._latest = all_keys, gather_with_gradient(batch.rows).repeat(2)
+        fresh = torch.cat([gather_with_gradient(of_view) for of_view in keys.chunk(2)])
+        fresh_rows = gather_with_gradient(batch.rows).repeat(2)
+        negatives = torch.cat([fresh, self.queue.keys])
+        own = batch.rows.repeat(2)[:, None] == torch.cat([fresh_rows, self.queue.rows])
+        answers = keys.roll(len(batch.rows), dims=0)
+        value = queue_contrast(queries, answers, negatives, own, self.config.temperature)
+        self._latest = fresh, fresh_rows
         alignment = torch.cosine_similarity(queries.detach().float(), answers.float()).mean()
         return Loss(value=value, logs={"alignment": alignment})
 
