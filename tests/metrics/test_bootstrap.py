@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.metrics.bootstrap import percentile_interval, replicate_values, resampled, stratified_bootstrap
-from ssrl_ecg.metrics.comparison import delong
+from ssrl_ecg.metrics.delong import delong
 from ssrl_ecg.metrics.multilabel import auroc, average_precision, decide, threshold_statistic
 from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples, draw_resamples
 

@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.metrics.bootstrap import percentile_interval, stratified_bootstrap
 from ssrl_ecg.metrics.comparison import (
     Difference,
     bootstrap_p_value,
-    delong,
     holm,
     holm_corrected,
     paired_bootstrap,
@@ -177,35 +175,3 @@ def test_too_few_replicates_for_the_family_are_refused():
         holm_corrected(family)
     assert len(holm_corrected(dict(list(family.items())[:25]))) == 25
     assert holm_corrected({}) == {}
-
-
-def test_delong_is_the_covariance_of_the_placements_counted_pair_by_pair(rng):
-    target = rng.integers(0, 2, 60)
-    scores = np.round(target[:, np.newaxis] + rng.normal(size=(60, 2)), 1)
-    areas, covariance = delong(target, scores)
-    np.testing.assert_allclose(areas, [roc_auc_score(target, scores[:, model]) for model in range(2)])
-    kernel = np.array(
-        [
-            [[(p > n) + 0.5 * (p == n) for n in scores[target == 0, model]] for p in scores[target == 1, model]]
-            for model in range(2)
-        ]
-    )
-    slow = np.cov(kernel.mean(axis=2)) / kernel.shape[1] + np.cov(kernel.mean(axis=1)) / kernel.shape[2]
-    np.testing.assert_allclose(covariance, slow)
-
-
-def test_paired_standard_errors_agree_with_delong(rng):
-    target = rng.integers(0, 2, 400)
-    shared = target + rng.normal(size=400)
-    scores = np.stack([shared + 0.6 * rng.normal(size=400) for _ in range(2)], axis=1)
-    evaluated = EvaluatedRecords(target[:, np.newaxis], np.arange(400), np.zeros(400), ("MI",))
-    first, second = (ModelScores(scores[:, [model]]) for model in range(2))
-    interval = paired_bootstrap(evaluated, first, second, generator=rng, n_replicates=2000).macro.interval
-    covariance = delong(target, scores)[1]
-    difference = np.array([1, -1])
-    assert interval.se == pytest.approx(np.sqrt(difference @ covariance @ difference), rel=0.08)
-
-
-def test_delong_needs_two_of_each_kind():
-    with pytest.raises(InputError, match="two positives"):
-        delong([1, 0, 0], [[0.1], [0.2], [0.3]])

@@ -115,3 +115,10 @@ def test_cells_without_subsets_are_their_own(rng):
 def test_one_replicate_is_no_bootstrap(records, rng):
     with pytest.raises(InputError, match="too few"):
         draw_resamples(records, 1, 1, rng)
+
+
+def test_cells_weigh_as_seeds_within_subsets(rng):
+    scores = rng.random((4, 2, 1))
+    weights = ModelScores(scores, ("b", "a", "b", "b")).cell_weights()
+    by_subset = [scores[[1]].mean(axis=0), scores[[0, 2, 3]].mean(axis=0)]
+    np.testing.assert_allclose(np.tensordot(weights, scores, axes=1), np.mean(by_subset, axis=0))

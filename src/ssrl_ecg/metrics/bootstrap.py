@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.metrics.inputs import FloatArray, Targets, defined_mean, ratio
+from ssrl_ecg.metrics.inputs import FloatArray, Targets, check_level, defined_mean, ratio
 from ssrl_ecg.metrics.multilabel import Statistic, auroc
 from ssrl_ecg.metrics.plain import Report
 from ssrl_ecg.metrics.resampling import RARE, EvaluatedRecords, ModelScores, Resamples, draw_resamples
@@ -74,8 +74,7 @@ def percentile_interval(estimate: float, replicates: FloatArray, level: float) -
     Raises:
         InputError: a level outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise InputError("no such level of an interval", field="level", expected="between 0 and 1", found=level)
+    check_level(level)
     defined = replicates[~np.isnan(replicates)]
     if not defined.size:
         return Interval(estimate=estimate, low=np.nan, high=np.nan, level=level, se=np.nan, bias=np.nan, n_replicates=0)

@@ -1,7 +1,11 @@
-"""Do two models differ? Paired bootstrap over the same patients and label subsets, Holm's correction, DeLong.
+"""Do two models differ? Paired bootstrap over the same patients and label subsets, and Holm's correction.
 
 Both models are evaluated on the same resamples, so what they share (easy patients, lucky subsets) leaves the
 difference. A gain whose interval holds zero is no difference, whatever its size.
+
+Which test for which question: two or more models on one test set, whatever the metric: ``paired_bootstrap``, several of
+them corrected by ``holm_corrected``; the AUROC of trained models without resampling: ``delong``; K random splits of one
+data set: ``resampled_tests``; several methods on three or more independent data sets: ``rank_tests``.
 """
 
 from __future__ import annotations
@@ -9,40 +13,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from numpy.typing import ArrayLike
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.metrics.bootstrap import Interval, Sampling, percentile_interval, replicate_values, summarise
-from ssrl_ecg.metrics.inputs import FloatArray, checked
+from ssrl_ecg.metrics.inputs import FloatArray
 from ssrl_ecg.metrics.multilabel import Statistic, auroc
 from ssrl_ecg.metrics.plain import Report
 from ssrl_ecg.metrics.resampling import EvaluatedRecords, ModelScores, Resamples, draw_resamples
+from ssrl_ecg.metrics.student import TInterval
 
+AnyInterval = TypeVar("AnyInterval", Interval, TInterval)
 Verdict = Literal["better", "worse", "no difference", "undefined"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference(Report):
+class Difference(Report, Generic[AnyInterval]):
     """First model minus second.
 
     Attributes:
         interval: of the difference.
-        p_value: two-sided, in (0, 1]; NaN where the difference is undefined.
+        p_value: two-sided, in [0, 1]; NaN where the difference is undefined.
         p_holm: the same corrected for the other comparisons of its family; None before ``holm_corrected``.
     """
 
-    interval: Interval
+    interval: AnyInterval
     p_value: float
     p_holm: float | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Better or worse only if the interval leaves zero out and p (corrected, where it is) is at most 1 - level."""
-        if np.isnan(self.interval.estimate):
+        if np.isnan(self.p_value):
             return "undefined"
         leaves_zero_out = self.interval.low > 0 or self.interval.high < 0
         p_value = self.p_value if self.p_holm is None else self.p_holm
@@ -66,9 +71,9 @@ class Comparison(Report):
         sampling: what was drawn, with the notes to print beside the numbers.
     """
 
-    macro: Difference
-    macro_without_rare: Difference | None
-    per_class: dict[str, Difference]
+    macro: Difference[Interval]
+    macro_without_rare: Difference[Interval] | None
+    per_class: dict[str, Difference[Interval]]
     sampling: Sampling
 
 
@@ -96,13 +101,7 @@ def paired_bootstrap(
     Raises:
         InputError: models of different subsets, and what ``stratified_bootstrap`` refuses.
     """
-    if not np.array_equal(first.subset_ids(), second.subset_ids()):
-        raise InputError(
-            "the models were trained on different label subsets",
-            field="subsets",
-            expected=first.subset_ids().tolist(),
-            found=second.subset_ids().tolist(),
-        )
+    check_same_subsets(first, second)
     n_subsets = len(first.subset_ids())
     resamples = draw_resamples(records, n_subsets, n_replicates, generator)
     whole = Resamples.whole_sample(len(records.targets), n_subsets)
@@ -119,7 +118,22 @@ def paired_bootstrap(
     )
 
 
-def _difference(estimate: float, replicates: FloatArray, level: float) -> Difference:
+def check_same_subsets(first: ModelScores, second: ModelScores) -> None:
+    """Refuse models whose difference would be that of their label subsets.
+
+    Raises:
+        InputError: models of different subsets.
+    """
+    if not np.array_equal(first.subset_ids(), second.subset_ids()):
+        raise InputError(
+            "the models were trained on different label subsets",
+            field="subsets",
+            expected=first.subset_ids().tolist(),
+            found=second.subset_ids().tolist(),
+        )
+
+
+def _difference(estimate: float, replicates: FloatArray, level: float) -> Difference[Interval]:
     return Difference(interval=percentile_interval(estimate, replicates, level), p_value=bootstrap_p_value(replicates))
 
 
@@ -144,7 +158,7 @@ def bootstrap_p_value(replicates: ArrayLike) -> float:
     return p_value
 
 
-def holm_corrected(differences: Mapping[str, Difference]) -> dict[str, Difference]:
+def holm_corrected(differences: Mapping[str, Difference[AnyInterval]]) -> dict[str, Difference[AnyInterval]]:
     """Correct a family of differences for its size by Holm's step-down rule (Holm 1979).
 
     Args:
@@ -159,7 +173,9 @@ def holm_corrected(differences: Mapping[str, Difference]) -> dict[str, Differenc
     """
     family = {name: item for name, item in differences.items() if not np.isnan(item.p_value)}
     for name, item in family.items():
-        check_replicates(len(family), item.interval.n_replicates, item.interval.level, field=f"n_replicates of {name}")
+        if isinstance(item.interval, Interval):
+            found = item.interval.n_replicates
+            check_replicates(len(family), found, item.interval.level, field=f"n_replicates of {name}")
     corrected = holm([item.p_value for item in family.values()])
     adjusted = dict(zip(family, corrected.tolist(), strict=True))
     return {name: replace(item, p_holm=adjusted.get(name)) for name, item in differences.items()}
@@ -195,39 +211,3 @@ def holm(p_values: ArrayLike) -> FloatArray:
     adjusted = np.empty_like(p_array)
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
-
-
-def delong(target: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """AUROC of several models on one class, and its covariance without resampling (DeLong et al. 1988).
-
-    By midranks as in Sun & Xu 2014 (algorithm 2). It takes every record as a patient of its own and all as one fold: a
-    check on the bootstrap where both hold, not a replacement for it.
-
-    Args:
-        target: (record,), 0 or 1, at least two of each.
-        scores: (record, model), finite.
-
-    Returns:
-        AUROC (model,) and covariance (model, model).
-
-    Raises:
-        InputError: fewer than two positives or negatives, or what ``checked`` refuses.
-    """
-    score_array = np.asarray(scores, dtype=np.float64)
-    repeated, score_array = checked(np.broadcast_to(np.asarray(target)[:, np.newaxis], score_array.shape), score_array)
-    positive: NDArray[np.bool_] = repeated[:, 0] == 1
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if min(n_positive, n_negative) < 2:
-        raise InputError(
-            "too few records for a variance",
-            field="target",
-            expected="two positives and two negatives",
-            found=f"{n_positive} and {n_negative}",
-        )
-    ranks = rankdata(score_array, axis=0)
-    # Per positive the share of negatives below it; per negative the share of positives above it.
-    of_positives = (ranks[positive] - rankdata(score_array[positive], axis=0)) / n_negative
-    of_negatives = 1 - (ranks[~positive] - rankdata(score_array[~positive], axis=0)) / n_positive
-    covariance = np.atleast_2d(np.cov(of_positives, rowvar=False)) / n_positive
-    covariance += np.atleast_2d(np.cov(of_negatives, rowvar=False)) / n_negative
-    return of_positives.mean(axis=0), covariance

@@ -54,6 +54,16 @@ def checked_classes(classes: tuple[str, ...], targets: Targets) -> tuple[str, ..
     return tuple(classes)
 
 
+def check_level(level: float) -> None:
+    """Refuse a nominal coverage outside (0, 1).
+
+    Raises:
+        InputError: such a level.
+    """
+    if not 0 < level < 1:
+        raise InputError("no such level of an interval", field="level", expected="between 0 and 1", found=level)
+
+
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Divide elementwise; 0 in the denominator gives NaN, which here means "undefined", without a warning."""
     undefined = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)

@@ -117,6 +117,12 @@ class ModelScores:
         """The distinct subsets, ascending."""
         return np.unique(self.subsets)
 
+    def cell_weights(self) -> FloatArray:
+        """What each cell, (cell,), weighs when seeds are averaged first and then subsets; they add up to 1."""
+        _, subset, n_seeds = np.unique(self.subsets, return_inverse=True, return_counts=True)
+        weights: FloatArray = 1 / (len(n_seeds) * n_seeds[subset])
+        return weights
+
 
 @dataclass(frozen=True)
 class Resamples:
