@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
 
 from ssrl_ecg.data.splits import stratified_folds
 from ssrl_ecg.evaluation.floors.arm import Floor, Labelled
@@ -76,15 +78,15 @@ class Stack:
 
     def scores(self, labelled: Labelled, wanted: NDArray[np.int64]) -> Array:
         """Choose the weights, fit every member to all labelled records and add their scores up."""
-        weights = self.weights(labelled)
-        scores = [weight * self.members[name].scores(labelled, wanted) for name, weight in weights.items() if weight]
-        return np.asarray(np.sum(scores, axis=0))
+        weights = {name: weight for name, weight in self.weights(labelled).items() if weight}
+        scores = _side_by_side((self.members[name], labelled, wanted) for name in weights)
+        return np.asarray(np.sum([weight * one for weight, one in zip(weights.values(), scores, strict=True)], axis=0))
 
     def weights(self, labelled: Labelled) -> dict[str, float]:
         """Weight of every member; they add up to 1."""
         weights = np.array([self.defaults[name] for name in self.members])
         if len(labelled) >= self.least and len(np.unique(labelled.patients)) > 1:
-            held_out = [_out_of_fold(member, labelled) for member in self.members.values()]
+            held_out = _out_of_fold(list(self.members.values()), labelled)
             columns = [(scores - scores.mean(axis=0)).ravel() for scores in held_out]
             fitted, _ = nnls(np.stack(columns, axis=1), (labelled.targets - labelled.targets.mean(axis=0)).ravel())
             if fitted.any():
@@ -93,11 +95,23 @@ class Stack:
         return dict(zip(self.members, weights.tolist(), strict=True))
 
 
-def _out_of_fold(floor: Floor, labelled: Labelled) -> Array:
-    """Score each labelled record by a floor fitted to the other folds: (n, class)."""
+def _out_of_fold(floors: Sequence[Floor], labelled: Labelled) -> list[Array]:
+    """Score each labelled record by floors fitted to the other folds: per floor (n, class)."""
     folds = stratified_folds(labelled.targets.astype(np.uint8), labelled.patients, N_INNER_FOLDS, labelled.seed)
-    scores = np.empty_like(labelled.targets)
-    for fold in np.unique(folds):
-        out = folds == fold
-        scores[out] = floor.scores(labelled.take(~out), labelled.rows[out])
+    parts = [folds == fold for fold in np.unique(folds)]
+    found = _side_by_side((floor, labelled.take(~out), labelled.rows[out]) for floor in floors for out in parts)
+    scores = [np.empty_like(labelled.targets) for _ in floors]
+    for number, values in enumerate(found):
+        scores[number // len(parts)][parts[number % len(parts)]] = values
     return scores
+
+
+def _side_by_side(questions: Iterable[tuple[Floor, Labelled, NDArray[np.int64]]]) -> list[Array]:
+    """Fit and score on all cores, one question on each; the answers do not depend on how many there are."""
+    answers: list[Array] = Parallel(n_jobs=-1, prefer="threads")(delayed(_answer)(*question) for question in questions)
+    return answers
+
+
+def _answer(floor: Floor, labelled: Labelled, wanted: NDArray[np.int64]) -> Array:
+    with threadpool_limits(1):  # OpenMP's limit is each thread's own
+        return floor.scores(labelled, wanted)
