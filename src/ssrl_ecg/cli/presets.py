@@ -38,10 +38,10 @@ def _schedule(epochs: int, batch_size: int = 128) -> PretrainConfig:
 
 _PRESETS: dict[str, Preset] = {
     "barlow-twins": Preset(schedule=_schedule(54)),
-    "beat-ssl": Preset(recipe="3kg", schedule=_schedule(44)),
+    "beat-ssl": Preset(recipe="3kg", schedule=_schedule(55)),
     "byol": Preset(schedule=_schedule(42)),
     "clocs": Preset(schedule=_schedule(64)),
-    "cpc": Preset(encoder="cpc", recipe="none", schedule=_schedule(37, 32)),
+    "cpc": Preset(encoder="cpc", schedule=_schedule(37, 32)),
     "halves": Preset(schedule=_schedule(32)),
     "jepa": Preset(encoder="vit-xs", recipe="none", schedule=_schedule(9, 32)),
     "mae": Preset(encoder="vit-xs", recipe="none", schedule=_schedule(25, 32)),

@@ -23,9 +23,9 @@ from ssrl_ecg.models.config import require_between, require_whole
 class CPCConfig(ModuleConfig):
     """Settings of CPC."""
 
-    horizon_ms: float = 480.0
-    """How far ahead the last prediction looks, in (0, 10000]; rounded to whole latents, at least one. Mehari and
-    Strodthoff's is 120 (12 samples, their fully connected front end has a latent at each)."""
+    horizon_ms: float = 960.0
+    """How far ahead the last prediction looks, in (0, 10000]; rounded to whole latents, at least one. About a beat, six
+    latents of the strided front end; Mehari and Strodthoff's is 120, twelve of their fully connected one."""
     signal_rate_hz: float = 100.0
     """Samples per second of the signals, which turns the horizon into latents, in [1, 10000]; 100 as theirs."""
     n_negatives: int = 128

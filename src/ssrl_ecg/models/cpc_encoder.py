@@ -21,11 +21,12 @@ from ssrl_ecg.models.s4d import S4DBlock
 FrontEnd = Literal["strided", "fc"]
 Context = Literal["gru", "lstm", "s4d"]
 
-_LAYERS: dict[str, tuple[tuple[int, int], ...]] = {
-    "strided": ((10, 2), (4, 2), (4, 2), (4, 2)),
-    "fc": ((1, 1), (1, 1), (1, 1), (1, 1)),
-}
-"""Kernel and stride of each convolution; both are Mehari and Strodthoff's."""
+_KERNELS: dict[FrontEnd, tuple[int, ...]] = {"strided": (4, 1, 2, 2), "fc": (1, 1, 1, 1)}
+"""Kernel of each convolution, which is also its stride, so that no two latents see the same sample.
+
+The strided front end of Mehari and Strodthoff has kernels of 10, 4, 4 and 4 at strides of 2: a latent sees 52 samples,
+its next neighbour 36 of them, and up to three steps ahead are told from others by the samples they share.
+"""
 _N_STATES = 8
 """Conjugate pairs of states per channel of a state-space context; Mehari and Strodthoff 2023."""
 
@@ -37,7 +38,7 @@ class CPCEncoderConfig(EncoderConfig):
     width: int = 256
     """Channels of latents and contexts (>= 1); theirs is 512, this suits a few CPU cores."""
     front_end: FrontEnd = "strided"
-    """Four strided convolutions, one latent per 16 samples; or four fully connected layers, one latent per sample."""
+    """Four strided convolutions, one latent per 16 samples; or theirs, four fully connected layers, one per sample."""
     context: Context = "gru"
     """What sums up the past: GRU or LSTM (Mehari and Strodthoff 2022), or S4D blocks (their successor of 2023)."""
     n_layers: int = 2
@@ -55,9 +56,10 @@ class CPCEncoderConfig(EncoderConfig):
 class CPCEncoder(Encoder):
     """A front end of four convolutions (each with batch norm and ReLU) and a context that only looks back.
 
-    The layers are the latents (batch, width, time / ``hop_samples``) and the contexts, of the same shape: context t
-    depends on latents 0 ... t and no later one. The feature vector joins mean and maximum of the contexts over time and
-    the last one, which has seen everything (Mehari and Strodthoff's concat pooling). Accepts 16 samples or more.
+    The layers are the latents (batch, width, time / ``hop_samples``), each of ``hop_samples`` samples of its own, and
+    the contexts, of the same shape: context t depends on latents 0 ... t and no later one. The feature vector joins
+    mean and maximum of the contexts over time and the last one, which has seen everything (Mehari and Strodthoff's
+    concat pooling). Accepts 16 samples or more.
     """
 
     Config = CPCEncoderConfig
@@ -66,14 +68,12 @@ class CPCEncoder(Encoder):
 
     def __init__(self, config: CPCEncoderConfig) -> None:
         super().__init__(config)
-        layers = _LAYERS[config.front_end]
-        self.layer_dims = (config.width, config.width)
-        self.hop_samples = math.prod(stride for _, stride in layers)
+        kernels, width = _KERNELS[config.front_end], config.width
+        self.layer_dims = (width, width)
+        self.hop_samples = math.prod(kernels)
         self.front_end = nn.Sequential()
-        for number, (kernel, stride) in enumerate(layers):
-            self.front_end.append(
-                _convolution(config.width if number else config.n_leads, config.width, kernel, stride)
-            )
+        for number, kernel in enumerate(kernels):
+            self.front_end.append(_convolution(width if number else config.n_leads, width, kernel))
         self.context = _context(config)
 
     @property
@@ -102,8 +102,8 @@ class _Recurrent(nn.Module):
         return along_time.transpose(1, 2)
 
 
-def _convolution(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:
-    convolution = nn.Conv1d(in_channels, out_channels, kernel, stride, padding=(kernel - stride) // 2, bias=False)
+def _convolution(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:
+    convolution = nn.Conv1d(in_channels, out_channels, kernel, stride=kernel, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm1d(out_channels), nn.ReLU(inplace=True))
 
 
