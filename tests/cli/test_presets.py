@@ -42,10 +42,10 @@ def test_the_leaderboard_pretrains_each_method_by_its_preset():
 
 def test_simulation_rows_start_on_simulated_records_at_one_cost():
     rows = ("simclr", "simulation", "simulation-simclr")
-    options = LeaderboardOptions(data=LabelledDataOptions(data="d"), methods=rows, finetune=False)
+    options = LeaderboardOptions(data=LabelledDataOptions(data="d"), methods=rows, finetuned=("simclr",))
     experiment = leaderboard_experiment(options)
     alone, simulated, both = experiment.methods
-    assert experiment.finetune is None
+    assert [plan.finetuned for plan in experiment.methods] == [True, False, False]
     assert alone.start is None
     assert not alone.knowledge
     assert simulated.knowledge

@@ -379,12 +379,14 @@ def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_st
     monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", untrained)
     usual = tiny_experiment()
     design = LabelFractions(fractions=(0.3,), n_repeats=(1,))
+    methods = [replace(usual.methods[0], finetuned=False)]
     experiment = replace(
-        usual, supervised={}, finetune=None, floors=("ensemble",), whole_systems=True, n_pretrainings=1, design=design
+        usual, methods=methods, supervised={}, floors=("ensemble",), whole_systems=True, n_pretrainings=1, design=design
     )
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
     run_experiment(experiment, synthetic_store, labels, splits, tmp_path, progress=False)
     arms = {arm.name: arm for arm in ResultsFolder(tmp_path).arms.values()}
+    assert "SimCLR fine-tuned" not in arms
     control, system = arms["self-training of the ensemble"], arms["SimCLR in the whole system"]
     assert (control.family, system.family) == ("floor", "method")
     assert control.knowledge

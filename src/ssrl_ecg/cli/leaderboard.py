@@ -42,8 +42,8 @@ class LeaderboardOptions:
     recordings and goes on with SimCLR on the real ones, half of the cost each."""
     repeated: tuple[Annotated[str, one_of(METHODS)], ...] = ("simclr",)
     """Methods that are pretrained three times, with different seeds; the others once."""
-    finetune: bool = True
-    """Fine-tune every method too; frozen rows alone take a third of the time."""
+    finetuned: tuple[Annotated[str, one_of(ROWS)], ...] = ROWS
+    """Methods that are fine-tuned too; it takes twice as long as all their frozen rows."""
     sampling_rate_hz: float = 100.0
     """Rate of the recordings that are used."""
     seed: int = 42
@@ -88,10 +88,11 @@ def half_simulated(plan: MethodPlan) -> MethodPlan:
 
 def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
     """Build the main job's experiment with a preset for each method, and with attention probes."""
-    methods = [method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods]
+    plans = {name: method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods}
+    methods = [replace(plan, finetuned=name in options.finetuned) for name, plan in plans.items()]
     usual = ExperimentOptions(seed=options.seed, attention_probe=True).experiment()
     usual = replace(usual, whole_systems=True)
-    return replace(usual, methods=methods, finetune=usual.finetune if options.finetune else None)
+    return replace(usual, methods=methods)
 
 
 def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None:

@@ -327,7 +327,7 @@ def _method_plans(runner: _Runner, method: MethodPlan, common: dict[str, Any]) -
     settings = common | experiment.encoder_of(method).settings()
     settings |= {"pretraining": pretraining, "n_pretrainings": experiment.n_pretrainings_of(method)}
     plans = _probe_plans(runner, f"{method.name} frozen probe", settings, method)
-    if experiment.finetune is not None:
+    if experiment.finetune is not None and method.finetuned:
         tuned = f"{method.name} fine-tuned"
         settings = settings | {"finetune": experiment.finetune.settings(), "head_inverse_penalty": HEAD_INVERSE_PENALTY}
         plans.append(ArmPlan(tuned, "method", settings, partial(runner.trained, tuned, experiment.finetune, method)))

@@ -46,6 +46,8 @@ class MethodPlan:
     """For a method that needs an encoder of its own; None for the experiment's."""
     n_pretrainings: int | None = None
     """Pretrainings with different seeds; None for the experiment's number."""
+    finetuned: bool = True
+    """Whether it has a fine-tuned row, if the experiment fine-tunes at all."""
     start: SimulatedStart | None = None
     """Simulated records that the encoder learns from first; for ``Simulation`` they are all it learns from."""
 
