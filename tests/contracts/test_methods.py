@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mae": {"decoder_width": 8, "decoder_depth": 1, "decoder_heads": 2},
     "masked": {"decoder_width": 4},
     "measurements": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5},
-    "moco": {"hidden_dim": 16, "projection_dim": 32, "queue_size": 32, "key_groups": 1},
+    "moco": {"hidden_dim": 16, "projection_dim": 32, "queue_size": 32},
     "poly-window": {"hidden_dim": 16, "projection_dim": 8, "n_windows": 3},
     "simclr": {"hidden_dim": 16, "projection_dim": 8},
     "simulation": {"hidden_dim": 16, "projection_dim": 8, "temperature": 0.5, "simclr_weight": 0.2},
@@ -56,9 +56,6 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "mae": lambda: LeadViT1D(LeadViTConfig(width=8, depth=2, heads=2)),
 }
 """What a method needs in place of the common small encoder."""
-
-COMPARABLE_FROM: dict[str, int] = {"moco": 2}
-"""The step from which on a method's losses mean the same: once a queue holds no random vectors."""
 
 USES_PATIENTS_OR_ROWS: set[str] = {"clocs", "moco"}
 """Methods whose loss depends on who the records' patients are, or which records they are."""
@@ -184,9 +181,9 @@ def test_state_round_trip_continues_exactly(name):
     assert train(copy, 2, make_batch(method, 6)) == train(method, 2, make_batch(method, 6))
 
 
-def test_training_lowers_the_loss(name, method):
+def test_training_lowers_the_loss(method):
     losses = train(method, 10, make_batch(method, 8))
-    assert losses[-1] < losses[COMPARABLE_FROM.get(name, 0)]
+    assert losses[-1] < losses[0]
 
 
 def test_what_no_gradient_moves_moves_only_after_the_step(method, generator):

@@ -26,8 +26,8 @@ def key_state(method: MoCo) -> list[torch.Tensor]:
     return [p.clone() for p in method.key_network.parameters()]
 
 
-def test_loss_by_hand_symmetric_with_one_group(generator):
-    method, batch = build(key_groups=1), make_batch([3, 4, 5])
+def test_loss_by_hand_symmetric_in_the_views(generator):
+    method, batch = build(), make_batch([3, 4, 5])
     method.queue.push(torch.randn(4, 8), torch.tensor([4, 9, 3, 3]))
     loss = method.loss(batch, generator)
     views = torch.cat(batch.views)
@@ -49,7 +49,7 @@ def test_own_records_in_the_queue_are_no_negatives(generator):
 
 
 def test_the_queue_moves_after_the_step_and_takes_both_views():
-    method, batch = build(key_groups=1), make_batch([3, 4, 5])
+    method, batch = build(), make_batch([3, 4, 5])
     before = method.queue.keys.clone()
     method.loss(batch, torch.Generator().manual_seed(0))
     assert torch.equal(method.queue.keys, before)
@@ -58,18 +58,6 @@ def test_the_queue_moves_after_the_step_and_takes_both_views():
     assert method.queue.rows.tolist() == [3, 4, 5, 3, 4, 5, -1, -1, -1, -1]
     torch.testing.assert_close(method.queue.keys[:6], keys, rtol=1e-4, atol=1e-5)
     assert torch.equal(method.queue.keys[6:], before[:4])
-
-
-def test_keys_are_normalised_in_random_groups_and_come_back_in_order(generator):
-    method = build(key_groups=2)
-    views = torch.cat(make_batch([1, 2, 3, 4]).views)
-    keys = method._keys(views, torch.Generator().manual_seed(5))
-    order = torch.randperm(8, generator=torch.Generator().manual_seed(5))
-    for group in (order[:4], order[4:]):
-        torch.testing.assert_close(keys[group], method.key_network(views[group]), rtol=1e-4, atol=1e-5)
-    together = method.key_network(views)
-    assert (keys - together).abs().max() > 1e-3
-    assert not keys.requires_grad
 
 
 def test_key_network_is_the_exponential_average():
@@ -99,7 +87,7 @@ def test_state_holds_keys_rows_and_key_network():
     assert all(torch.equal(a, b) for a, b in zip(key_state(method), key_state(copy), strict=True))
 
 
-@pytest.mark.parametrize("values", [{"temperature": 0.0}, {"queue_size": 0}, {"key_groups": 0}, {"momentum_tau": 1.1}])
+@pytest.mark.parametrize("values", [{"temperature": 0.0}, {"queue_size": 0}, {"momentum_tau": 1.1}])
 def test_settings_out_of_range_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         MoCoConfig(**values)

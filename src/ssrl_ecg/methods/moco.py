@@ -4,18 +4,15 @@ He, Fan, Wu, Xie and Girshick 2020, "Momentum Contrast for Unsupervised Visual R
 and temperature of MoCo v2 (Chen, Fan, Girshick and He 2020). Here: ECG views; both views ask and answer, as in MoCo v3;
 tau rises to 1 and adapts to short trainings (``MomentumMethod.begin``).
 
-Three things a small database of recordings asks for:
+Two things a small database of recordings asks for:
 
 - Own keys. A queue that is not far shorter than the database still holds other views of the record that asks. They are
   found by their rows and left out of its negatives, wherever the record was last drawn.
-- Fresh keys. The paper's negatives are the queue alone, made by an older network than the positive. In a training of
-  200 epochs that hardly shows; in a short one the network changes so fast that it can find its key by it. So the
-  step's keys of other records are negatives too, as in MoCo v3, which has no others.
-- Batch norm. A key that was normalised together with its query shares that batch's statistics, which no key in the
-  queue does, and the network can find it by them. The paper shuffles the records over its GPUs before they become keys.
-  Here every process shuffles the views it makes keys of and normalises them in groups (``key_groups``): a key's
-  statistics are those of a random quarter of the batch, never those of its query. (Running statistics in place of the
-  batch's, as in Cai et al. 2021, leave keys behind a network that changes as fast as it does in a short training.)
+- Fresh keys. The paper's negatives are the queue alone. Its keys were made by an older network than the positive and
+  normalised in other batches, and in a short training, where the network changes fast, the positive can be told from
+  them by that alone. The paper shuffles the records over its GPUs between queries and keys; one process cannot. So the
+  step's keys of other records are negatives too, as in MoCo v3 (which has no others): they share the positive's
+  network and batch statistics, and what sets it apart from them is the record.
 """
 
 from __future__ import annotations
@@ -49,8 +46,6 @@ class MoCoConfig(MomentumConfig):
     queue_size: int = 512
     """Keys that are kept (>= 1); our choice: two steps of 128 records and two views, a sixth of the views of 1,500
     records. The paper's 65,536 are a twentieth of ImageNet."""
-    key_groups: int = 4
-    """Random groups of a step's views in which keys are normalised (>= 1); He et al. 2020 have 8 GPUs."""
     hidden_dim: int = 2048
     """Hidden units of the projection head (>= 1); Chen et al. 2020."""
     projection_dim: int = 128
@@ -60,7 +55,7 @@ class MoCoConfig(MomentumConfig):
         """Refuse values out of range."""
         super().__post_init__()
         require_between("temperature", self.temperature, 1e-3, 1e2)
-        for name in ("queue_size", "key_groups", "hidden_dim", "projection_dim"):
+        for name in ("queue_size", "hidden_dim", "projection_dim"):
             require_whole(name, getattr(self, name), 1)
 
 
@@ -88,7 +83,8 @@ class MoCo(MomentumMethod):
         """
         views = torch.cat(batch.views)
         queries = self.projector(self.encoder(views))
-        keys = self._keys(views, generator)
+        with torch.no_grad():
+            keys = self.key_network(views)
         fresh = torch.cat([gather_with_gradient(of_view) for of_view in keys.chunk(2)])
         fresh_rows = gather_with_gradient(batch.rows).repeat(2)
         negatives = torch.cat([fresh, self.queue.keys])
@@ -104,14 +100,6 @@ class MoCo(MomentumMethod):
         super().after_step(progress)
         if self._latest is not None:
             self.queue.push(*self._latest)
-
-    @torch.no_grad()
-    def _keys(self, views: Tensor, generator: torch.Generator) -> Tensor:
-        """Make a key of each view, normalised among a random group of at least two."""
-        order = torch.randperm(len(views), generator=generator, device=generator.device).to(views.device)
-        groups = views[order].chunk(min(self.config.key_groups, len(views) // 2))
-        keys = torch.cat([self.key_network(group) for group in groups])
-        return keys[order.argsort()]
 
     def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
         query_network = nn.Sequential(self.encoder, self.projector)
