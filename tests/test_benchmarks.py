@@ -190,6 +190,27 @@ def test_synthetic_times_the_simulator_and_learns_from_a_cohort_of_its_own(bench
     assert outcome["data"].startswith("synthetic, 200")
 
 
+def test_comparison_errors_counts_every_figure_and_holds_it_to_its_bars(benchmark):
+    module = benchmark("comparison_errors")
+    outcome = module.run(None, n_simulations=4)
+    shares = outcome["measured"]["share_of_errors"]
+    assert set(shares) == set(module.STUDIES)
+    assert all(4 * share in range(5) for figures in shares.values() for share in figures.values())
+    assert [bar["bar"] for bar in outcome["bars"]].count(">= 0.04") == sum(both for *_, both in module.BARS)
+    assert len({bar["what"] for bar in outcome["bars"]}) == len(module.BARS)
+
+
+def test_simulated_models_and_learners_are_equally_good(benchmark):
+    module, rng = benchmark("comparison_errors"), np.random.default_rng(1)
+    records, models = module.cohort(rng, n_patients=4000, n_models=2)
+    first, second = (module.auroc(records.targets, model.scores[0])[0] for model in models)
+    assert first == pytest.approx(second, abs=0.03)
+    assert 0.7 < first < 0.9
+    gaps = [np.diff(module.split_scores(rng, n_records=200, n_models=2).mean(axis=1))[0] for _ in range(200)]
+    assert abs(np.mean(gaps)) < 4 * np.std(gaps) / np.sqrt(200)
+    assert 0.6 < module.split_scores(rng, n_records=2000, n_models=1).mean() < 0.8
+
+
 @pytest.mark.real_data
 def test_delineation_scores_a_little_of_everything(benchmark, data_root):
     sample = SimpleNamespace(data=data_root / "ptbxl-sample")

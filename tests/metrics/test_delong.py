@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import brunnermunzel
 from sklearn.metrics import roc_auc_score
 
 from ssrl_ecg.errors import InputError
@@ -117,6 +118,17 @@ def test_the_test_is_the_contrast_of_the_covariance(rng):
     areas, covariance = delong(target[:, 0], scores[:, :, 0].T)
     assert found.interval.estimate == pytest.approx(areas[0] - areas[1])
     assert found.interval.se == pytest.approx(np.sqrt([1, -1] @ covariance @ [1, -1]))
+
+
+def test_degrees_of_freedom_are_brunner_and_munzels():
+    """Against a model without skill the test is theirs of one area against one half."""
+    rng = np.random.default_rng(3)
+    target = np.r_[np.ones(9), np.zeros(25)].astype(int)[:, np.newaxis]
+    score = 0.7 * target + rng.normal(size=(34, 1))
+    records = EvaluatedRecords(target, np.arange(34), np.zeros(34), ("MI",))
+    found = delong_test(records, ModelScores(score), ModelScores(np.zeros((34, 1)))).per_class["MI"]
+    expected = brunnermunzel(score[target == 1], score[target == 0])
+    assert found.p_value == pytest.approx(expected.pvalue)
 
 
 def test_a_model_does_not_differ_from_itself_and_a_better_one_does(records, models):
