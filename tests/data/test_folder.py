@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -145,8 +146,8 @@ def test_bad_records_are_listed_by_the_store_and_the_rest_goes_on(tmp_path: Path
     np.save(tmp_path / "square.npy", np.zeros((12, 12)))
     np.save(tmp_path / "text.npy", np.array([["a"] * 12] * 1000))
     np.save(tmp_path / "objects.npy", np.array([[{}] * 12] * 20), allow_pickle=True)
-    with open(tmp_path / "zip.npy", "wb") as file:
-        np.savez(file, ecg())
+    with zipfile.ZipFile(tmp_path / "zip.npy", "w") as archive:
+        archive.writestr("good.csv", "I,II\n")
     (tmp_path / "noise.npy").write_bytes(b"not an array")
     (tmp_path / "empty.npy").write_bytes(b"")
     (tmp_path / "empty.csv").write_text("")
@@ -156,8 +157,8 @@ def test_bad_records_are_listed_by_the_store_and_the_rest_goes_on(tmp_path: Path
     names = {
         "good": "", "short": "another length", "uv": 'unit="uV"', "square": "does not fit", "text": "does not fit",
         "objects": "cannot be read", "noise": "cannot be read", "empty.npy": "cannot be read", "empty": "ambiguous",
-        "empty.csv": "cannot be read", "headless": "no samples under a lead", "words": "cannot be read",
-        "zip": "cannot be read", "eleven": "missing lead", "absent": "file is missing",
+        "empty.csv": "cannot be read", "headless": "columns have no names", "words": "cannot be read",
+        "zip": "archives are not opened", "eleven": "missing lead", "absent": "file is missing",
         "../outside": "not a path inside", "/etc/x": "not a path inside",
     }  # fmt: skip
     write_labels(tmp_path, "record,af\n" + "".join(f"{name},1\n" for name in names))

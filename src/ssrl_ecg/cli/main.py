@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data inspect": ("ssrl_ecg.cli.data_inspect", "what is in a dataset: patients, classes, faults, a picture"),
     "data store": ("ssrl_ecg.cli.data_store", "read a dataset once into the form everything trains from"),
     "data synthetic": ("ssrl_ecg.cli.data_synthetic", "write a simulated cohort in PTB-XL's layout"),
+    "convert": ("ssrl_ecg.cli.convert", "write recordings of any format as WFDB"),
     "measure": ("ssrl_ecg.cli.measure", "intervals, amplitudes and axes of recordings, with a picture"),
     "pretrain": ("ssrl_ecg.cli.pretrain", "learn an encoder without labels: pretrain simclr | pretrain byol"),
     "finetune": ("ssrl_ecg.cli.finetune", "train a classifier from a pretrained encoder"),

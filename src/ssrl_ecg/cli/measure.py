@@ -19,6 +19,7 @@ from ssrl_ecg.evaluation.measurement_files import beside, check_target, write_me
 from ssrl_ecg.evaluation.measurement_table import Recordings, measure_records
 from ssrl_ecg.files import atomic_path
 from ssrl_ecg.signals.delineation import delineate
+from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.measurements import measure
 
 
@@ -31,7 +32,7 @@ class MeasureOptions:
     """
 
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Recordings: WFDB headers, CSV or NPY files, each measured at its own rate."""
+    """Recordings of any format that docs/formats.md lists, each measured at its own rate."""
     data: str | None = None
     """In place of files: a folder of PTB-XL, or KIND:FOLDER as other commands take it."""
     labels_csv: Path = Path("labels.csv")
@@ -39,9 +40,11 @@ class MeasureOptions:
     sampling_rate_hz: float | None = None
     """Samples per second at which --data is read; without it 100 for PTB-XL, which has 100 and 500, else 500."""
     file_rate_hz: float | None = None
-    """Sampling rate of CSV and NPY files."""
+    """Sampling rate of files that do not tell theirs."""
     unit: Literal["mV", "uV", "V"] | None = None
-    """Unit of CSV and NPY files; without it mV, checked for plausibility."""
+    """Unit of files that do not tell theirs; without it mV, checked for plausibility."""
+    leads: tuple[str, ...] = LEADS
+    """Names of leads that a file leaves unnamed, in its order."""
     out: Path | None = None
     """Table to write, .csv or .parquet; beside it NAME.missing.csv and NAME.rejected.csv with reasons."""
     picture: Path | None = None
@@ -64,7 +67,7 @@ def main(argv: list[str]) -> int:
 
 def _recordings(options: MeasureOptions) -> Recordings:
     if options.data is None:
-        return RecordingFiles(options.files, FileReader(options.file_rate_hz, options.unit))
+        return RecordingFiles(options.files, FileReader(options.file_rate_hz, options.unit, options.leads))
     named = DataOptions(
         data=options.data, labels_csv=options.labels_csv, file_rate_hz=options.file_rate_hz, unit=options.unit
     )
@@ -99,6 +102,8 @@ def _measure_one(options: MeasureOptions) -> int:
     measured = measure(recording.signal_mv, recording.sampling_rate_hz, delineation)
     name = f"{record.record_id}: {delineation.duration_s:g} s at {recording.sampling_rate_hz:g} Hz"
     print(measurement_text(name, measured))
+    for warning in recording.warnings:
+        print(f"note: {warning}")
     if options.picture is not None:
         figure = measurement_picture(
             Path(record.path).stem, recording.signal_mv, recording.sampling_rate_hz, delineation, measured

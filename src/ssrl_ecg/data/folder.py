@@ -1,4 +1,4 @@
-"""People's own recordings: a folder of WFDB, CSV or NPY files and one CSV that says which record has which label.
+"""People's own recordings: a folder of files of any format and one CSV that says which record has which label.
 
 The labels file has a row per record. Its column ``record`` is the file's name relative to the folder, with or without
 its suffix; ``patient_id`` and ``fold`` are optional; every other column is a label:
@@ -198,7 +198,11 @@ class Folder(Source):
         if PurePosixPath(name).is_absolute() or ".." in parts or ":" in name:
             raise InputError("not a path inside the folder", field="record", found=name)
         path = self.root.joinpath(*parts)
-        candidates = [path] if path.suffix in SUFFIXES else [path.with_name(path.name + one) for one in SUFFIXES]
+        candidates = (
+            [path]
+            if path.suffix in SUFFIXES or path.is_file()
+            else [path.with_name(path.name + one) for one in SUFFIXES]
+        )
         found = [candidate for candidate in candidates if candidate.is_file()]
         if not found:
             raise InputError("file is missing", file=path, expected=" or ".join(one.name for one in candidates))

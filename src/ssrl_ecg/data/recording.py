@@ -1,4 +1,4 @@
-"""One recording from one file, whatever the format: WFDB, CSV or NPY to twelve canonical leads in mV."""
+"""One recording from one file, whatever the format: to twelve canonical leads in mV, with what is odd about them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,40 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ssrl_ecg.data.readers import Given, Waveform, read_waveform
+from ssrl_ecg.data.readers.waveform import lead_name, mv_per_unit
 from ssrl_ecg.data.source import Record, SignalFile
-from ssrl_ecg.data.wfdb_reader import MAX_VALUES, read_wfdb
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.signals.leads import LEADS, canonical_lead_name, lead_order, select_leads
+from ssrl_ecg.signals.leads import LEADS, limb_leads_from_i_ii, select_leads
 
-SUFFIXES = (".hea", ".npy", ".csv")
-"""Formats by the suffix of the file that is named; WFDB's signals are found through their header."""
-_SIGNAL_SUFFIXES = (".dat", ".mat")
-MV_PER_UNIT = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
+SUFFIXES = (".hea", ".npy", ".csv", ".edf", ".bdf", ".dcm", ".xml", ".scp", ".h5", ".hdf5", ".npz", ".tsv")
+"""Suffixes tried where a file is named without one; which format a file has, its content says."""
+UNITS = ("mV", "uV", "V")
 PLAUSIBLE_MV = (0.02, 20.0)
 """Between these the largest deflection of a 12-lead ECG in mV surely lies; beyond them the unit is another one."""
+PLAUSIBLE_RATE_HZ = (10.0, 100_000.0)
+EINTHOVEN_FRACTION = 0.2
+"""Limb leads whose root mean square misses their laws by more than this fraction of it are not what they are called;
+separate filters and rounding stay far below."""
 
 
 @dataclass(frozen=True)
 class FileReader:
-    """How recordings are read; WFDB records bring their rate, leads and unit, CSV and NPY files do not.
+    """How recordings are read; what is said here counts where a file itself says nothing.
 
-    A CSV has a header row of lead names and one row per sample. An NPY file is (12, time) or (time, 12). In every
-    format further channels are ignored, and III, aVR, aVL and aVF are derived from I and II where they were not
-    recorded.
+    In every format further channels are ignored, and III, aVR, aVL and aVF are derived from I and II where they were
+    not recorded.
 
     Attributes:
-        file_rate_hz: rate of the CSV and NPY files; without it they are refused.
-        unit: ``mV``, ``uV`` or ``V``, of the CSV and NPY files. None takes them for mV and refuses a recording whose
-            largest deflection from its lead's median is that of no ECG in mV.
-        leads: lead names of NPY files, in their order.
+        file_rate_hz: rate of files that do not tell theirs; without it they are refused.
+        unit: ``mV``, ``uV`` or ``V``, of files that do not tell theirs. None takes them for mV and refuses a recording
+            whose largest deflection from its lead's median is that of no ECG in mV.
+        leads: names of leads that a file leaves unnamed, in its order.
 
     Raises:
         InputError: an argument makes no sense.
@@ -50,51 +52,27 @@ class FileReader:
     def __post_init__(self) -> None:
         if self.file_rate_hz is not None and not (math.isfinite(self.file_rate_hz) and self.file_rate_hz > 0):
             raise InputError("not a positive number", field="file_rate_hz", found=self.file_rate_hz)
-        if self.unit is not None and self.unit not in MV_PER_UNIT:
-            raise InputError("unknown unit", field="unit", expected=", ".join(MV_PER_UNIT), found=self.unit)
-        lead_order(self.leads)
+        if self.unit is not None and self.unit not in UNITS:
+            raise InputError("unknown unit", field="unit", expected=", ".join(UNITS), found=self.unit)
+        select_leads(np.zeros((len(self.leads), 1)), self.leads, LEADS)  # refuses names, and too few of them
 
     def read(self, path: Path, duration_s: float | None = None) -> SignalFile:
-        """Return a file's twelve leads in canonical order, at its own rate.
+        """Return a file's twelve leads in canonical order, at its own rate, with warnings of what is odd about them.
 
         Args:
-            path: a file whose suffix is one of ``SUFFIXES``.
+            path: the file; a WFDB record by its header or its signal file.
             duration_s: leave out what comes after it; None reads all.
 
         Raises:
             InputError: the file is unreadable, too large, without rate, lacks a lead, or is implausible in mV.
         """
-        recording = read_wfdb(path) if path.suffix == ".hea" else self._read_plain(path, duration_s)
-        n_samples = _n_samples(duration_s, recording.sampling_rate_hz)
-        known = [position for position, lead in enumerate(recording.leads) if _is_lead(lead)]
-        names = [recording.leads[position] for position in known]
-        signal_mv = select_leads(recording.signal_mv[known, :n_samples], names, LEADS)
-        return SignalFile(signal_mv, recording.sampling_rate_hz, LEADS)
-
-    def _read_plain(self, path: Path, duration_s: float | None) -> SignalFile:
-        """Read a CSV or NPY file and turn it into mV."""
-        if self.file_rate_hz is None:
-            raise InputError("CSV and NPY files do not tell their sampling rate: give file_rate_hz", file=path)
-        n_samples = _n_samples(duration_s, self.file_rate_hz)
-        signal, leads = self._read_npy(path, n_samples) if path.suffix == ".npy" else _read_csv(path, n_samples)
-        if signal.size == 0:
-            raise InputError("no samples under a lead's name", file=path)
-        signal_mv = signal * np.float32(MV_PER_UNIT[self.unit or "mV"])
-        if self.unit is None:
-            _check_plausible(signal_mv, path)
-        return SignalFile(signal_mv, self.file_rate_hz, leads)
-
-    def _read_npy(self, path: Path, n_samples: int) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        given = Given(self.file_rate_hz, self.unit, tuple(self.leads), duration_s)
+        waveform = read_waveform(path, given)
         try:
-            stored: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"array cannot be read: {error}", file=path) from error
-        fits = [stored.ndim == 2 and length == len(self.leads) for length in stored.shape]
-        if stored.dtype.kind not in "fiu" or sum(fits) != 1:
-            expected = f"numbers, ({len(self.leads)}, time) or (time, {len(self.leads)})"
-            raise InputError("array does not fit", file=path, expected=expected, found=f"{stored.dtype} {stored.shape}")
-        lead_time = stored if fits[0] else stored.T
-        return lead_time[:, :n_samples].astype(np.float32), tuple(self.leads)
+            return _twelve_leads(waveform, given)
+        except InputError as error:
+            found, expected, field = error.found, error.expected, error.field
+            raise InputError(error.what, file=path, field=field, expected=expected, found=found) from error
 
 
 @dataclass(frozen=True)
@@ -103,7 +81,7 @@ class RecordingFiles:
 
     Attributes:
         paths: the files; a WFDB record may be named by its header, its signal file or without a suffix.
-        reader: how CSV and NPY files are read.
+        reader: how they are read.
     """
 
     paths: Sequence[Path]
@@ -121,50 +99,63 @@ class RecordingFiles:
             InputError: see ``FileReader.read``; or the file is missing.
         """
         named = Path(record.path)
-        header = named.with_suffix("") if named.suffix in _SIGNAL_SUFFIXES else named
-        path = named if named.suffix in SUFFIXES else header.with_name(f"{header.name}.hea")
+        path = named if named.is_file() or named.suffix else named.with_name(f"{named.name}.hea")
         if not path.is_file():
             raise InputError("file is missing", file=path)
         return self.reader.read(path)
 
 
-def _n_samples(duration_s: float | None, rate_hz: float) -> int:
-    largest = MAX_VALUES // len(LEADS)
-    if duration_s is None:
-        return largest
-    n_samples = math.ceil(duration_s * rate_hz)
-    if n_samples > largest:
-        raise InputError("record is too large", expected=f"at most {MAX_VALUES} values", found=f"{rate_hz:g} Hz")
-    return n_samples
+def _twelve_leads(waveform: Waveform, given: Given) -> SignalFile:
+    rate_hz = waveform.sampling_rate_hz or given.sampling_rate_hz
+    if rate_hz is None:
+        raise InputError("the file does not tell its sampling rate: give file_rate_hz")
+    if not PLAUSIBLE_RATE_HZ[0] <= rate_hz <= PLAUSIBLE_RATE_HZ[1]:
+        expected = f"{PLAUSIBLE_RATE_HZ[0]:g} to {PLAUSIBLE_RATE_HZ[1]:g} Hz"
+        raise InputError("this is no ECG's sampling rate", expected=expected, found=f"{rate_hz:g} Hz")
+    names = waveform.leads or given.leads
+    known = [position for position, name in enumerate(names) if lead_name(name)]
+    spelled = [lead_name(names[position]) or "" for position in known]
+    stored = waveform.signal[known, : given.n_samples(rate_hz)]
+    if stored.size == 0:
+        raise InputError("no samples under a lead's name", found=", ".join(names)[:200])
+    factor = mv_per_unit(waveform.unit or given.unit or "mV")
+    signal_mv = select_leads(stored if factor == 1 else stored * np.float32(factor), spelled, LEADS)
+    signal_mv[np.isinf(signal_mv)] = np.nan
+    implausible = _implausible(signal_mv)
+    if implausible and waveform.unit is None and given.unit is None:
+        raise implausible
+    warnings = [*waveform.notes, *_naming(waveform, spelled), *_swapped(signal_mv)]
+    if implausible:
+        warnings.append(f"largest deflection {implausible.found} mV is that of no ECG: is the unit right?")
+    return SignalFile(signal_mv, rate_hz, LEADS, tuple(warnings))
 
 
-def _read_csv(path: Path, n_samples: int) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Read the lead columns of a CSV: (lead, time) and their names."""
-    try:
-        table = pd.read_csv(path, nrows=n_samples, usecols=_is_lead, encoding="utf-8-sig")
-        return table.to_numpy(dtype=np.float32).T, tuple(str(column) for column in table.columns)
-    except (OSError, ValueError) as error:
-        raise InputError(f"table cannot be read: {error}", file=path) from error
+def _naming(waveform: Waveform, names: Sequence[str]) -> list[str]:
+    """Say which leads were named by us or derived."""
+    derived = [lead for lead in LEADS if lead not in names]
+    said = [] if waveform.leads else [f"the file does not name its leads: taken for {', '.join(names)}"]
+    return said + ([f"{', '.join(derived)} derived from I and II"] if derived else [])
 
 
-def _is_lead(name: str) -> bool:
-    try:
-        canonical_lead_name(name)
-    except InputError:
-        return False
-    return True
+def _swapped(signal_mv: NDArray[np.float32]) -> list[str]:
+    """Warn of limb leads that break Einthoven's law, as swapped columns do; derived ones obey it by construction."""
+    ac = signal_mv[:6] - np.nanmedian(np.where(np.isfinite(signal_mv[:6]), signal_mv[:6], 0), axis=1, keepdims=True)
+    ac = ac[:, np.isfinite(ac).all(axis=0)].astype(np.float64)
+    miss = ac - limb_leads_from_i_ii(ac[0], ac[1])
+    if not np.square(miss).sum() > EINTHOVEN_FRACTION**2 * np.square(ac).sum():
+        return []
+    return ["limb leads break Einthoven's law: are leads swapped, or misnamed?"]
 
 
-def _check_plausible(signal_mv: NDArray[np.float32], path: Path) -> None:
-    """Refuse what cannot be mV; a record without any deflection is flat, which is no question of units."""
+def _implausible(signal_mv: NDArray[np.float32]) -> InputError | None:
+    """Say what cannot be mV; a record without any deflection is flat, which is no question of units."""
     finite = np.where(np.isfinite(signal_mv), signal_mv, 0)
     largest = float(np.abs(finite - np.median(finite, axis=1, keepdims=True)).max())
     if largest == 0 or PLAUSIBLE_MV[0] <= largest <= PLAUSIBLE_MV[1]:
-        return
+        return None
     likely = "uV" if largest > PLAUSIBLE_MV[1] else "V"
-    raise InputError(
+    return InputError(
         f'this is no ECG in mV: if the values are in {likely}, give unit="{likely}"',
-        file=path,
         expected=f"largest deflection between {PLAUSIBLE_MV[0]:g} and {PLAUSIBLE_MV[1]:g} mV",
         found=f"{largest:.4g}",
     )

@@ -28,11 +28,13 @@ class SignalFile:
         signal_mv: (lead, time) float32 in mV, leads in the file's own order; NaN where the file marks a sample invalid.
         sampling_rate_hz: samples per second.
         leads: lead names in the file's own spelling.
+        warnings: what its user should know of it, a sentence each.
     """
 
     signal_mv: NDArray[np.float32]
     sampling_rate_hz: float
     leads: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 SAME_AS = "same_as"

@@ -1,0 +1,69 @@
+"""EDF, EDF+ and BDF, through pyedflib; annotation signals and channels that are no ECG lead are left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssrl_ecg.data.readers.waveform import (
+    Given,
+    Waveform,
+    check_size,
+    check_values,
+    lead_name,
+    mv_per_unit,
+    needed,
+    same_length,
+)
+from ssrl_ecg.errors import InputError
+
+_MAGIC = (b"0       ", b"\xffBIOSEMI")
+
+
+def is_edf(path: Path, head: bytes) -> bool:
+    """Whether a file begins as EDF or BDF do."""
+    return head.startswith(_MAGIC)
+
+
+def read_edf(path: Path, given: Given) -> Waveform:
+    """Read the ECG leads.
+
+    Raises:
+        InputError: the file is damaged, has interruptions (EDF+D), or its leads differ in rate; or pyedflib is not
+            installed.
+    """
+    pyedflib = needed("pyedflib", "EDF")
+    check_size(path)
+    try:
+        with pyedflib.EdfReader(str(path), annotations_mode=pyedflib.DO_NOT_READ_ANNOTATIONS) as file:
+            return _read_leads(file, given)
+    except InputError:
+        raise
+    except Exception as error:  # whatever its parser stumbles over in a damaged file, interruptions among it
+        raise InputError(f"EDF cannot be read: {error}") from error
+
+
+def _read_leads(file: Any, given: Given) -> Waveform:
+    labels = [str(label) for label in file.getSignalLabels()]
+    channels = [channel for channel, label in enumerate(labels) if lead_name(label)]
+    names = [labels[channel] for channel in channels]
+    rates = {float(file.getSampleFrequency(channel)) for channel in channels}
+    if not channels:
+        raise InputError(
+            "no signal is named after a lead", expected="such as I or ECG I", found=", ".join(labels)[:200]
+        )
+    if len(rates) > 1:
+        raise InputError("leads differ in sampling rate", found=", ".join(f"{rate:g} Hz" for rate in sorted(rates)))
+    rate_hz = rates.pop()
+    n_samples = min(given.n_samples(rate_hz), int(file.getNSamples()[channels].max()))
+    check_values(n_samples * len(channels))
+    units = [str(file.getPhysicalDimension(channel)).strip() for channel in channels]
+    unit = "mV" if all(units) else None
+    scales = [mv_per_unit(one) if unit else 1.0 for one in units]
+    signals = [
+        np.asarray(file.readSignal(channel, 0, n_samples)) * scale
+        for channel, scale in zip(channels, scales, strict=True)
+    ]
+    return Waveform(same_length(signals, names), rate_hz, tuple(names), unit)
