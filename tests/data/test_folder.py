@@ -156,8 +156,8 @@ def test_bad_records_are_listed_by_the_store_and_the_rest_goes_on(tmp_path: Path
     write_csv(tmp_path / "eleven.csv", ecg()[1:], LEADS[1:])
     names = {
         "good": "", "short": "another length", "uv": 'unit="uV"', "square": "does not fit", "text": "does not fit",
-        "objects": "cannot be read", "noise": "cannot be read", "empty.npy": "cannot be read", "empty": "ambiguous",
-        "empty.csv": "cannot be read", "headless": "columns have no names", "words": "cannot be read",
+        "objects": "cannot be read", "noise": "format is not known", "empty.npy": "file is empty", "empty": "ambiguous",
+        "empty.csv": "file is empty", "headless": "columns have no names", "words": "cannot be read",
         "zip": "archives are not opened", "eleven": "missing lead", "absent": "file is missing",
         "../outside": "not a path inside", "/etc/x": "not a path inside",
     }  # fmt: skip

@@ -24,8 +24,8 @@ PLAUSIBLE_MV = (0.02, 20.0)
 """Between these the largest deflection of a 12-lead ECG in mV surely lies; beyond them the unit is another one."""
 PLAUSIBLE_RATE_HZ = (10.0, 100_000.0)
 EINTHOVEN_FRACTION = 0.2
-"""Limb leads whose root mean square misses their laws by more than this fraction of it are not what they are called;
-separate filters and rounding stay far below."""
+"""By more than this fraction of their root mean square, limb leads miss their laws where columns are swapped; rounding
+stays far below, leads that were filtered apart (LUDB) do not."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _swapped(signal_mv: NDArray[np.float32]) -> list[str]:
     miss = ac - limb_leads_from_i_ii(ac[0], ac[1])
     if not np.square(miss).sum() > EINTHOVEN_FRACTION**2 * np.square(ac).sum():
         return []
-    return ["limb leads break Einthoven's law: are leads swapped, or misnamed?"]
+    return ["limb leads break Einthoven's law: are leads swapped, misnamed, or filtered apart?"]
 
 
 def _implausible(signal_mv: NDArray[np.float32]) -> InputError | None:
