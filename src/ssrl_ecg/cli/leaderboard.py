@@ -44,6 +44,8 @@ class LeaderboardOptions:
     """Methods that are pretrained three times, with different seeds; the others once."""
     finetuned: tuple[Annotated[str, one_of(ROWS)], ...] = ROWS
     """Methods that are fine-tuned too; it takes twice as long as all their frozen rows."""
+    whole_systems: bool = True
+    """Let the ensemble of floors teach students in every method's features too."""
     sampling_rate_hz: float = 100.0
     """Rate of the recordings that are used."""
     seed: int = 42
@@ -91,8 +93,7 @@ def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
     plans = {name: method_plan(name, options.seed, 3 if name in options.repeated else 1) for name in options.methods}
     methods = [replace(plan, finetuned=name in options.finetuned) for name, plan in plans.items()]
     usual = ExperimentOptions(seed=options.seed, attention_probe=True).experiment()
-    usual = replace(usual, whole_systems=True)
-    return replace(usual, methods=methods)
+    return replace(usual, methods=methods, whole_systems=options.whole_systems)
 
 
 def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None:
