@@ -16,6 +16,7 @@ import delineation
 import duplicates
 import encoders
 import finetune
+import floors
 import memory
 import pretrain_epoch
 import reference_script
@@ -24,6 +25,7 @@ import synthetic
 from measure import Outcome, Sample, arguments, at_least, prepare, publish
 
 import augmentations
+import methods
 
 
 def chain(_: Sample) -> Outcome:
@@ -54,6 +56,8 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "delineation": delineation.run,
         "encoders": encoders.run,
         "duplicates": duplicates.run,
+        "floors": floors.run,
+        "methods": methods.run,
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
-DOCUMENTS = ("README.md", "docs/results.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/leaderboard.md")
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -180,6 +180,76 @@ def delineation() -> str:
     return _table(head, rows) + f"\nMIT-BIH, {beats['beats']:,} beats: {found}.\n"
 
 
+READOUTS = {
+    "frozen probe": " frozen probe",
+    "all layers": " frozen probe, all layers",
+    "attention": " frozen probe, attention",
+    "fine-tuned": " fine-tuned",
+}
+"""Readout -> how the names of its rows end."""
+
+
+def _interval(row: Any) -> str:
+    low, high = map(_number, row["interval"])
+    return f"{_number(row['macro_auroc'])} [{low}, {high}]"
+
+
+def leaderboard(share: float) -> str:
+    """Every method at one amount of labels, a column per readout."""
+    data = _load("leaderboard/leaderboard.json")
+    rows = {row["name"]: row for row in data["rows"] if row["label_fraction"] == share}
+    methods = list(dict.fromkeys(name.partition(" frozen probe")[0] for name in rows if " frozen probe" in name))
+    seconds = data["processor_s"]
+
+    def cost(method: str) -> str:
+        own = [value for name, value in seconds.items() if name.rpartition("-")[0] == method.lower().replace(" ", "-")]
+        return f"{sum(own) / len(own) / 60:.1f}" if own else "–"
+
+    lines = []
+    for method in methods:
+        found = [rows.get(method + ending) for ending in READOUTS.values()]
+        knows = "yes" if data["knowledge"][method + " frozen probe"] else ""
+        n_seeds = len([name for name in seconds if name.rpartition("-")[0] == method.lower().replace(" ", "-")])
+        lines.append([method, knows, f"{n_seeds} x {cost(method)}", *(_interval(row) if row else "–" for row in found)])
+    return _table(["Pretraining", "Knowledge", "Minutes of one core", *READOUTS], lines)
+
+
+def leaderboard_rivals() -> str:
+    """Every row of the leaderboard that is not pretrained."""
+    data = _load("leaderboard/leaderboard.json")
+    columns = _columns(data["rows"])
+    cells = {(row["name"], row["label_fraction"]): row for row in data["rows"] if row["family"] != "method"}
+    names = dict.fromkeys(name for name, _ in cells)
+    lines = [
+        [
+            name,
+            "yes" if data["knowledge"][name] else "",
+            *(_interval(cells[name, share]) if (name, share) in cells else "–" for share in columns),
+        ]
+        for name in names
+    ]
+    head = [_amount(share, column[0]["n_labels"]) if share else "no label" for share, column in columns.items()]
+    run = data["run"]
+    made = f"`{' '.join(run['command'])}`, commit `{run['commit'][:10]}`, seed {run['seed']}"
+    source = f"\nFrom `results/leaderboard`: {made}.\n"
+    return _table(["Row", "Knowledge", *head], lines) + source
+
+
+def leaderboard_comparisons(question: str) -> str:
+    """Paired differences of one question, best first at each amount of labels."""
+    data = _load("leaderboard/leaderboard.json")
+    n_labels = {row["label_fraction"]: row["n_labels"] for row in data["rows"]}
+    lines = [
+        [
+            f"{n_labels[one['label_fraction']]:,}", one["a"], one["b"],
+            f"{_signed(one['difference'])} [{_signed(one['lo'])}, {_signed(one['hi'])}]",
+            _number(one["p_holm"]), one["verdict"],
+        ]
+        for one in sorted(data["comparisons"][question], key=lambda one: (one["label_fraction"], -one["difference"]))
+    ]  # fmt: skip
+    return _table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "comparisons": partial(comparisons, "label-fractions"),
@@ -189,6 +259,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "few-labels-folds": partial(folds, "few-labels"),
     "folds": partial(folds, "label-fractions"),
     "label-fractions": partial(scores, "label-fractions"),
+    "leaderboard-1": partial(leaderboard, 0.01),
+    "leaderboard-10": partial(leaderboard, 0.1),
+    "leaderboard-100": partial(leaderboard, 1.0),
+    "leaderboard-knowledge": partial(leaderboard_comparisons, "with knowledge"),
+    "leaderboard-rivals": leaderboard_rivals,
+    "leaderboard-signals": partial(leaderboard_comparisons, "signals alone"),
     "ssrl-ecg": ssrl_ecg,
     "trials": trials,
 }

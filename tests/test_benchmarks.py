@@ -12,9 +12,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from ssrl_ecg.augmentations import AUGMENTATIONS
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
+from ssrl_ecg.evaluation.label_fractions import LabelFractions
+from ssrl_ecg.methods import ViewBatch
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.training.classify import ClassifyConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
@@ -32,6 +35,8 @@ NAMES = (
     "delineation",
     "encoders",
     "duplicates",
+    "floors",
+    "methods",
 )
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
@@ -364,3 +369,56 @@ def test_committed_results_say_all_they_promise(name):
     }
     assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")
     assert not [place for place, value in flat(record) if isinstance(value, str) and value.startswith("/")]
+
+
+def test_methods_are_held_against_their_bare_passes(benchmark, sample, monkeypatch):
+    module = benchmark("methods")
+    monkeypatch.setattr(module, "REPEATS", 1)
+    outcome = module.run(sample, ("byol", "simclr", "simulation"), batch_size=8)
+    assert set(outcome["measured"]) == {"byol", "simclr"}
+    assert [bar["bar"] for bar in outcome["bars"]] == ["<= 1.6", "<= 1.4"]
+    for one in outcome["measured"].values():
+        assert one["views_with_gradient"] == 2
+        assert one["step_over_bare"]["median"] > 0
+
+
+def test_evidence_swaps_the_positives_of_every_record_and_nothing_else(benchmark, monkeypatch):
+    module = benchmark("method_evidence")
+    views = tuple(torch.arange(6.0).view(3, 1, 2) + 10 * k for k in range(2))
+    targets = torch.arange(3.0)[:, None]
+    batch = ViewBatch(views=views, rows=torch.arange(3), sampling_rate_hz=100.0, targets=targets)
+    swapped = module.swapped(batch)
+    assert torch.equal(swapped.views[0], views[0])
+    assert torch.equal(swapped.views[1], views[1].roll(1, 0))
+    assert torch.equal(swapped.targets, targets.roll(1, 0))
+    (seen, asked) = module.swapped(ViewBatch(views=views[:1], rows=torch.arange(3), sampling_rate_hz=100.0)).views
+    assert torch.equal(seen, views[0])
+    assert torch.equal(asked, views[0].roll(1, 0))
+
+
+def test_evidence_judges_right_and_swapped_positives(benchmark, monkeypatch):
+    module = benchmark("method_evidence")
+    monkeypatch.setattr(module, "N_LABELS", 24)
+    monkeypatch.setattr(module, "N_SUBSETS", 1)
+    monkeypatch.setattr(module, "REPLICATES", 200)
+    outcome = module.run(None, ("simclr",), n_records=100, epochs=1, earlier={"byol": outcome_of_another()})
+    assert list(outcome["measured"]) == ["byol", "simclr"]
+    found = outcome["measured"]["simclr"]
+    for part in ("gain", "gain_permuted", "right_over_permuted"):
+        assert found[part]["low"] <= found[part]["difference"] <= found[part]["high"]
+    total = found["gain"]["difference"] - found["gain_permuted"]["difference"]
+    assert found["right_over_permuted"]["difference"] == pytest.approx(total, abs=1e-9)
+    assert len(outcome["bars"]) == 4
+
+
+def outcome_of_another():
+    part = {"difference": 0.0, "low": 0.0, "high": 0.0}
+    return {"gain": part, "gain_permuted": part, "right_over_permuted": part}
+
+
+def test_floors_are_timed_one_by_one(benchmark, sample):
+    module = benchmark("floors")
+    design = LabelFractions(fractions=(1.0,), n_repeats=(1,))
+    outcome = module.run(sample, design=design, names=("forest", "logistic"))
+    assert set(outcome["measured"]["floors"]) == {"forest", "logistic"}
+    assert all(bar["value"] > 0 for bar in outcome["bars"])

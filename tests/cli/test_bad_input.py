@@ -38,7 +38,7 @@ def test_missing_folder(refused, tmp_path):
 
 
 def test_unknown_kind_of_data(refused):
-    expected = "expected ptbxl:FOLDER or ludb:FOLDER or folder:FOLDER, found cpsc:x"
+    expected = "expected ptbxl:FOLDER or cinc2021:FOLDER or ludb:FOLDER or folder:FOLDER, found cpsc:x"
     assert expected in refused("data", "store", "--data", "cpsc:x")
 
 
