@@ -34,7 +34,7 @@ Features = Callable[[int], NDArray[np.floating[Any]]]
 """Seed of a cell -> (record, feature) of every record of the store; cells take a few pretrained encoders in turn."""
 
 STUDENT = ClassifyConfig(steps=200, passes=10.0, learning_rate=1e-3, weight_decay=1e-2)
-"""How a network learns from a teacher (``results/trials/whole-system.json``)."""
+"""How a network learns from a teacher; our choice, ``benchmarks/choose_whole_system.py`` compares others."""
 
 
 class Student(Protocol):

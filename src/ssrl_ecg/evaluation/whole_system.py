@@ -19,7 +19,7 @@ from ssrl_ecg.evaluation.floors.workshop import Workshop
 from ssrl_ecg.evaluation.noisy_student import Features, NoisyStudent, Student, TableStudent
 
 SHARE = 0.7
-"""Weight of the students together were no record labelled; see ``results/trials/whole-system.json``."""
+"""Weight of the students together were no record labelled; ``benchmarks/choose_whole_system.py`` compares others."""
 
 
 class WholeSystems:
