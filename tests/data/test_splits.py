@@ -126,7 +126,9 @@ def slow_order(values: np.ndarray, patients: np.ndarray, seed: int) -> list[floa
     order, ends = stratified_order(values, patients, seed)
     sizes = Counter(patients.tolist())
     one_hot_size = np.array([[min(sizes[patient], 3) == size for size in (1, 2, 3)] for patient in patients.tolist()])
-    traits = np.column_stack([values, values.sum(axis=1) == 0, one_hot_size]).astype(float)
+    rows_with = {tuple(row): (values == row).all(axis=1) for row in values.tolist()}
+    combinations = np.column_stack([rows_with[key] for key in sorted(rows_with)])
+    traits = np.column_stack([values, values.sum(axis=1) == 0, combinations, one_hot_size]).astype(float)
     traits = traits[:, traits.any(axis=0)]
     share = traits.mean(axis=0)
     start = np.random.default_rng(seed).uniform(-0.5, 0.5, len(share))
@@ -213,6 +215,23 @@ def test_every_prefix_is_better_stratified_than_chance() -> None:
             chance.append(np.abs(labels.values[drawn].sum(axis=0) - len(rows) * share).max())
             assert ours[-1] <= 2.5, (seed, fraction)
     assert np.mean(ours) < 0.25 * np.mean(chance)
+
+
+def test_classes_keep_the_company_they_have() -> None:
+    """A class that mostly comes alone also comes alone in small subsets: stratifying single classes would bias that."""
+    rng = np.random.default_rng(0)
+    normal = rng.random(1500) < 0.45
+    first = np.where(normal, rng.random(1500) < 0.05, rng.random(1500) < 0.4)
+    second = np.where(normal, rng.random(1500) < 0.05, rng.random(1500) < np.where(first, 0.2, 0.7))
+    labels = make_labels(np.column_stack([normal, first, second]))
+    patients = np.arange(1500)
+    combination = labels.values @ [4, 2, 1]
+    share = np.bincount(combination, minlength=8) / 1500
+    drawn = np.zeros(8)
+    for seed in range(40):
+        rows = nested_subsets(labels, patients, (0.05,), seed)[0.05]
+        drawn += np.bincount(combination[rows], minlength=8) / 75 / 40
+    assert np.abs(drawn - share).max() < 0.005
 
 
 def test_classes_worth_a_record_are_met_and_rarer_ones_as_often_as_their_share() -> None:
