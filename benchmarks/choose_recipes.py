@@ -1,9 +1,10 @@
 """Every recipe trial behind the committed results: trained on folds 1-5 of the sample, judged on fold 6, all logged.
 
-    python benchmarks/choose_recipes.py supervised|simclr|finetune[-again]|attention --data PTBXL_SAMPLE --store STORE
+    python benchmarks/choose_recipes.py supervised|simclr|finetune[-again|-third] --data PTBXL_SAMPLE --store STORE
 
-Two rounds; in each the supervised row gets as many trials as the self-supervised rows: 12 against 6 pretrainings and 6
-fine-tunings, then 5 against 3 and 2.
+and ``attention`` for the attention probe. Three rounds; in each the supervised row gets as many trials as the
+self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against 4 and 4. The first two
+rounds are from before label subsets kept the combinations of classes; the third has more subsets.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
 
@@ -63,12 +64,12 @@ def turned(angle: float, *, crop: bool = False) -> Recipe:
 class Bench:
     """Store, split, subsets and fitted preprocessing of the trials."""
 
-    def __init__(self, data: Path, store: Path) -> None:
+    def __init__(self, data: Path, store: Path, n_repeats: tuple[int, int, int] = (4, 2, 1)) -> None:
         self.store = build_store(PTBXL(data), store).store
         self.labels = self.store.labels("super")
         self.split = recipe_split(self.store.records)
         patients = self.store.records["patient_id"].to_numpy()
-        design = LabelFractions(fractions=(0.01, 0.1, 1.0), n_repeats=(4, 2, 1))
+        design = LabelFractions(fractions=(0.01, 0.1, 1.0), n_repeats=n_repeats)
         self.cells = make_cells(design, self.labels, patients, self.split.train)
         batches = np.array_split(self.split.train, 10)
         self.preprocessing = Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0).fitted(
@@ -214,6 +215,48 @@ def finetune_plans_again(bench: Bench) -> list[ArmPlan]:
     ]
 
 
+def supervised_plans_third(bench: Bench) -> list[ArmPlan]:
+    """Shorter and steeper schedules, with and without augmentation."""
+    base, crop, plain = ClassifyConfig(), RECIPES["crop-timeout"](), RECIPES["none"]()
+    short = replace(base, steps=60, passes=10.0, evaluate_every=10, learning_rate=5e-3)
+    middle = replace(base, steps=100, passes=15.0, evaluate_every=10, learning_rate=5e-3)
+    return [
+        bench.supervised("200 steps", crop, base),
+        bench.supervised("200 steps, no augmentation", plain, base),
+        bench.supervised("60 steps, lr 5e-3", crop, short),
+        bench.supervised("60 steps, lr 5e-3, no augmentation", plain, short),
+        bench.supervised("30 steps, lr 5e-3, no augmentation", plain, replace(short, steps=30, passes=15.0)),
+        bench.supervised("100 steps, lr 5e-3, full", RECIPES["full"](), middle),
+        bench.supervised("100 steps, lr 5e-3, turned 15 crop", turned(15, crop=True), middle),
+        bench.supervised("100 steps, 40 passes, no augmentation", plain, replace(base, steps=100, passes=40.0)),
+    ]
+
+
+def simclr_plans_third(bench: Bench) -> list[ArmPlan]:
+    """Half as long, without stretching, and with larger batches."""
+    base, tau, leads = PretrainConfig(), SimCLRConfig(), RECIPES["crop-timeout-leads"]()
+    return [
+        bench.simclr("60 passes", tau, leads, base),
+        bench.simclr("30 passes", tau, leads, replace(base, epochs=30)),
+        bench.simclr("no stretching", tau, RECIPES["timeout-leads"](), base),
+        bench.simclr(
+            "batch 256, lr 2e-3, 90 passes", tau, leads, replace(base, epochs=90, batch_size=256, learning_rate=2e-3)
+        ),
+    ]
+
+
+def finetune_plans_third(bench: Bench) -> list[ArmPlan]:
+    """Shorter schedules."""
+    plan, plain = bench.tuner(SimCLRConfig(), RECIPES["crop-timeout-leads"](), PretrainConfig()), RECIPES["none"]()
+    short = replace(FINETUNING, steps=60, passes=10.0, evaluate_every=10)
+    return [
+        plan("200 steps", FINETUNING, plain),
+        plan("60 steps", short, plain),
+        plan("60 steps, lr 3e-3, encoder x 0.3", replace(short, learning_rate=3e-3, encoder_rate_factor=0.3), plain),
+        plan("30 steps, 25 passes", replace(short, steps=30, passes=25.0), plain),
+    ]
+
+
 def attention_plans(bench: Bench) -> list[ArmPlan]:
     """Learning rate and decay of the attention probe, on one SimCLR encoder."""
     method, recipe, pretraining = SimCLRConfig(), RECIPES["crop-timeout-leads"](), PretrainConfig()
@@ -238,15 +281,18 @@ PLANS = {
     "supervised-again": supervised_plans_again,
     "simclr-again": simclr_plans_again,
     "finetune-again": finetune_plans_again,
+    "supervised-third": supervised_plans_third,
+    "simclr-third": simclr_plans_third,
+    "finetune-third": finetune_plans_third,
 }
 
 
-def ready(data: Path, store: Path) -> Bench:
+def ready(data: Path, store: Path, n_repeats: tuple[int, int, int] = (4, 2, 1)) -> Bench:
     """Prepare this process for many quiet trainings on one thread, and open the bench."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     tune_allocator()
-    return Bench(data, store)
+    return Bench(data, store, n_repeats)
 
 
 def main() -> None:
@@ -255,7 +301,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     arguments = parser.parse_args()
-    bench = ready(arguments.data, arguments.store)
+    bench = ready(arguments.data, arguments.store, (5, 5, 1) if arguments.part.endswith("third") else (4, 2, 1))
     bench.run(arguments.part, PLANS[arguments.part](bench))
 
 
