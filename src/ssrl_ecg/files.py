@@ -26,6 +26,11 @@ def discarding() -> Iterator[None]:
         _discards.reset(before)
 
 
+def is_discarding() -> bool:
+    """Whether no file is to be written here, see ``discarding``."""
+    return _discards.get()
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the target's folder and rename it to ``target`` if the block succeeds.
