@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from make_measurements import table
+from generated import table, write_or_check
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -158,11 +158,9 @@ def document() -> str:
 
 def main(words: list[str]) -> int:
     """Write page and pictures, or with --check compare the page."""
-    if words == ["--check"]:
-        return 0 if TARGET.read_text(encoding="utf-8") == document() else 1
-    write_pictures()
-    TARGET.write_text(document(), encoding="utf-8")
-    return 0
+    if words != ["--check"]:
+        write_pictures()
+    return write_or_check(words, TARGET, document)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from make_measurements import table
+from generated import table, write_or_check
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -143,13 +143,5 @@ def described(name: str) -> tuple[str, str, str]:
     return f"`{name}`", f"`{kind.__name__}`", (kind.__doc__ or "").split("\n")[0]
 
 
-def main(words: list[str]) -> int:
-    """Write the page, or with --check compare it."""
-    if words == ["--check"]:
-        return 0 if TARGET.read_text(encoding="utf-8") == document() else 1
-    TARGET.write_text(document(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], TARGET, document))

@@ -6,8 +6,9 @@ Run ``python docs/make_measurements.py`` after changing one; ``--check`` only sa
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+
+from generated import table, write_or_check
 
 from ssrl_ecg.signals.criteria import CRITERIA, SUPERCLASSES
 from ssrl_ecg.signals.leads import LEADS
@@ -15,16 +16,6 @@ from ssrl_ecg.signals.measurement_names import MEASUREMENTS, PER_LEAD, RECORD
 from ssrl_ecg.signals.measurements import FLAGS
 
 TARGET = Path(__file__).with_name("measurements.md")
-
-
-def row(*cells: str) -> str:
-    """Return a row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return a Markdown table."""
-    return [row(*headings), row(*["---"] * len(headings)), *(row(*cells) for cells in rows)]
 
 
 def leads_of(positions: tuple[int, ...]) -> str:
@@ -86,13 +77,5 @@ def document() -> str:
     return "\n".join(lines)
 
 
-def main(words: list[str]) -> int:
-    """Write the page, or with --check compare it."""
-    if words == ["--check"]:
-        return 0 if TARGET.read_text(encoding="utf-8") == document() else 1
-    TARGET.write_text(document(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check(sys.argv[1:], TARGET, document))

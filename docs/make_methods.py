@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from make_measurements import table as table_lines
+from generated import table, write_or_check
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.presets import preset
@@ -31,11 +30,6 @@ of `src/ssrl_ecg/methods`. What they are worth with few labels stands in [leader
 augmentations in [augmentations.md](augmentations.md), their encoders in [encoders.md](encoders.md). By default each
 costs about as much as SimCLR's 60 passes over the PTB-XL sample.
 """
-
-
-def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Return a Markdown table as one text."""
-    return "\n".join(table_lines(headings, rows))
 
 
 def title(name: str) -> str:
@@ -87,24 +81,16 @@ def section(name: str) -> str:
         (f"`--{field.name.replace('_', '-')}`", default_of(field), texts[field.name].replace("``", "`"))
         for field in fields(kind.Config)
     ]
-    return f'<a id="{name}"></a>\n## {title(name)}\n\n{text}\n\n{table(("setting", "default", "what"), lines)}\n'
+    settings = "\n".join(table(("setting", "default", "what"), lines))
+    return f'<a id="{name}"></a>\n## {title(name)}\n\n{text}\n\n{settings}\n'
 
 
 def document() -> str:
     """Return the whole page."""
     head = ("method", "command", "encoder", "sees", "augmentations", "must be told", "passes x batch")
     overview = table(head, [row(name) for name in METHODS])
-    return "\n".join([HEAD, overview, "", *(section(name) for name in METHODS)])
-
-
-def main() -> int:
-    """Write the page, or check it."""
-    page = document()
-    if "--check" in sys.argv[1:]:
-        return int(not TARGET.exists() or TARGET.read_text(encoding="utf-8") != page)
-    TARGET.write_text(page, encoding="utf-8")
-    return 0
+    return "\n".join([HEAD, *overview, "", *(section(name) for name in METHODS)])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(sys.argv[1:], TARGET, document))
