@@ -10,8 +10,9 @@ from typing import Any
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.plans import MethodPlan
 from ssrl_ecg.evaluation.report_scores import Comparison, Row
-from ssrl_ecg.evaluation.report_tables import difference_text, interval, number, p_value
+from ssrl_ecg.evaluation.report_tables import difference_text
 from ssrl_ecg.evaluation.summary import ResultsFolder, compare, make_row
+from ssrl_ecg.evaluation.tables import interval, number, p_value
 from ssrl_ecg.files import write_json
 
 

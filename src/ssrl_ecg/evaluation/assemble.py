@@ -17,7 +17,6 @@ from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation import report_data as report
 from ssrl_ecg.evaluation.report_scores import Row
-from ssrl_ecg.evaluation.report_tables import counted
 from ssrl_ecg.evaluation.summary import (
     CellResult,
     ResultsFolder,
@@ -26,6 +25,7 @@ from ssrl_ecg.evaluation.summary import (
     make_fold_scores,
     make_rows,
 )
+from ssrl_ecg.evaluation.tables import counted
 from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.calibration import probabilities_from_logits, reliability_curve
 from ssrl_ecg.training.run import without_folders

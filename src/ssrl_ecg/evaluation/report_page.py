@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
-import jinja2
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ssrl_ecg import __version__
 from ssrl_ecg.evaluation import plots
 from ssrl_ecg.evaluation import report_tables as tables
 from ssrl_ecg.evaluation.ecg_paper import plot_ecg
 from ssrl_ecg.evaluation.groups import FEWEST
+from ssrl_ecg.evaluation.pages import Picture, render, svg_uri
 from ssrl_ecg.evaluation.report_data import TEST_PART, XY, Curves, Example, ReportData
 from ssrl_ecg.evaluation.report_scores import Comparison
-from ssrl_ecg.evaluation.report_tables import Cell, Group, Table, amount, number
+from ssrl_ecg.evaluation.report_tables import amount
+from ssrl_ecg.evaluation.tables import Cell, Group, Table, counted, interval, number
 from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.comparison import Verdict
 
-_TEMPLATE = "report.html.j2"
 _KIND_BADGES = {"synthetic": "Synthetic recordings", "sample": "A sample, not the whole database", "data": "Recordings"}
 _TRACKS = {
     "validation fold": "The records of a validation fold, which are many more than the few labels, choose weights, "
@@ -34,15 +31,6 @@ _TRACKS = {
     "trained networks keep their last weights. Records are ranked only: no thresholds, no calibration.",
 }
 _MAX_PANEL_CLASSES, _MAX_EXAMPLE_CLASSES = 6, 8
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An embedded figure: its data URI, what a reader who cannot see it is told, and a caption."""
-
-    uri: str
-    alt: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -57,14 +45,9 @@ class ExampleView:
 def render_page(data: ReportData) -> str:
     """Render the whole report as one HTML page without scripts or anything to load from elsewhere."""
     styles = plots.line_styles(data.row_names, data.floors)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE).render(
+    return render(
+        "report.html.j2",
+        title=data.title,
         data=data,
         badge=_KIND_BADGES[data.kind],
         headline=headline(data),
@@ -84,13 +67,12 @@ def render_page(data: ReportData) -> str:
         data_table=tables.data_table(data.data),
         duration=duration(data.run.wall_time_s),
         config=json.dumps(jsonable(data.run.config), indent=2, ensure_ascii=False),
-        version=__version__,
     )
 
 
 def headline(data: ReportData) -> str:
     """One sentence: on what, and which row has the highest macro AUROC at each label fraction."""
-    n_records = tables.counted(data.data.n_records, "record")
+    n_records = counted(data.data.n_records, "record")
     scope = {
         "synthetic": f"On simulated ECGs ({data.data.name}, {n_records})",
         "sample": f"On {data.data.name} ({n_records}{'' if 'sample' in data.data.name.lower() else ', a sample'})",
@@ -101,7 +83,7 @@ def headline(data: ReportData) -> str:
         defined = [row for row in data.at(fraction).values() if not math.isnan(row.macro_auroc)]
         if defined:
             best = max(defined, key=lambda row: row.macro_auroc)
-            score = f"{number(best.macro_auroc)} {tables.interval(*best.interval)}".rstrip()
+            score = f"{number(best.macro_auroc)} {interval(*best.interval)}".rstrip()
             floor = ", a floor" if best.family == "floor" else ""
             parts.append(f"{score} with {amount(data, fraction)} ({best.name}{floor})")
     if not parts:
@@ -184,7 +166,7 @@ def _embed(figure: Figure) -> str:
     buffer = BytesIO()
     with rc_context({"svg.hashsalt": "ssrl_ecg"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return svg_uri(buffer.getvalue())
 
 
 def _fraction_picture(data: ReportData, styles: Mapping[str, plots.LineStyle]) -> Picture | None:

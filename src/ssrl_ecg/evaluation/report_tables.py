@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from ssrl_ecg.evaluation.report_data import TEST_PART, DataFacts, ReportData
 from ssrl_ecg.evaluation.report_scores import ClassScore, Comparison, GroupScore, Row
+from ssrl_ecg.evaluation.tables import Cell, Group, Table, counted, estimate, interval, number, p_value, percent, signed
 
 FAMILY_NAMES = {
     "method": "Self-supervised pretraining, then labels",
@@ -15,7 +15,6 @@ FAMILY_NAMES = {
     "floor": "Floors: what needs no learned representation",
 }
 RARE_POSITIVES = 10
-_NBSP = "\N{NO-BREAK SPACE}"
 _SCORES = {
     "auprc": "AUPRC",
     "f1": "F1",
@@ -30,81 +29,9 @@ _SCORES = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell: its text, a second line in small print, the letter of a footnote, and whether it is set in bold."""
-
-    text: str
-    detail: str = ""
-    mark: str = ""
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows under one heading (none if empty): pairs of row header and cells."""
-
-    heading: str
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-
-
-@dataclass
-class Table:
-    """A captioned table: column headers (the first heads the row headers), groups of rows, lettered footnotes."""
-
-    caption: str
-    columns: tuple[str, ...]
-    groups: tuple[Group, ...] = ()
-    notes: dict[str, str] = field(default_factory=dict)
-
-    def mark(self, reason: str) -> str:
-        """Letter of the footnote that gives this reason; the same reason keeps its letter."""
-        for letter, known in self.notes.items():
-            if known == reason:
-                return letter
-        letter = chr(ord("a") + len(self.notes))
-        self.notes[letter] = reason
-        return letter
-
-    def missing(self, reason: str) -> Cell:
-        """The cell of a number that is not there."""
-        return Cell("–", mark=self.mark(reason))
-
-
-def number(value: float) -> str:
-    """Three decimals, with a true minus sign."""
-    return f"{value:.3f}".replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """Three decimals and always a sign; a difference that rounds to nothing has none."""
-    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
-
-
-def interval(low: float, high: float) -> str:
-    """``[low, high]`` that stays on one line; empty where the interval is undefined."""
-    return "" if math.isnan(low) or math.isnan(high) else f"[{number(low)},{_NBSP}{number(high)}]"
-
-
 def difference_text(comparison: Comparison) -> str:
     """Signed difference with its signed interval."""
-    low, high = signed(comparison.lo), signed(comparison.hi)
-    return f"{signed(comparison.difference)}{_NBSP}[{low},{_NBSP}{high}]"
-
-
-def percent(fraction: float) -> str:
-    """A fraction in percent, at most three digits and never broken over two lines."""
-    return f"{fraction * 100:.3g}{_NBSP}%"
-
-
-def p_value(p: float) -> str:
-    """Three decimals, and "< 0.001" below."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Count and noun: "1 seed", "10 subsets"."""
-    return f"{count:,}{_NBSP}{noun}{'' if count == 1 else 's'}"
+    return estimate(comparison.difference, comparison.lo, comparison.hi, signed)
 
 
 def amount(data: ReportData, fraction: float) -> str:

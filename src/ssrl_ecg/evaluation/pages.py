@@ -1,0 +1,69 @@
+"""Self-contained HTML pages: one layout, one style sheet and one short script for all reports, nothing to load."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ssrl_ecg import __version__
+
+_FOLDER = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An embedded figure.
+
+    Attributes:
+        uri: the figure itself, as a data URI.
+        alt: what a reader who cannot see it is told.
+        caption: the line below it.
+        files: name of a link -> path of the same figure or of its data, from the page's folder.
+    """
+
+    uri: str
+    alt: str
+    caption: str
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def svg_uri(svg: bytes) -> str:
+    """An SVG file as a data URI."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
+
+
+def render(template: str, *, title: str, **content: Any) -> str:
+    """Fill a template of the page folder; everything in the content is escaped.
+
+    The page allows no script but the one that sorts tables, which its security policy names by its hash.
+    """
+    script = (_FOLDER / "sort_tables.js").read_text(encoding="utf-8")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            title=title,
+            style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+            version=__version__,
+            **content,
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
