@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ssrl_ecg.data.store import RecordStore
+    from ssrl_ecg.deployment.hub import load
     from ssrl_ecg.errors import InputError
     from ssrl_ecg.signals.preprocessing import Preprocessing
     from ssrl_ecg.training.checkpoint import load_classifier, load_encoder
 
 __version__ = "0.1.0"
 
-__all__ = ["InputError", "Preprocessing", "RecordStore", "__version__", "load_classifier", "load_encoder"]
+__all__ = ["InputError", "Preprocessing", "RecordStore", "__version__", "load", "load_classifier", "load_encoder"]
 
 _HOMES = {
     "InputError": "ssrl_ecg.errors",
     "Preprocessing": "ssrl_ecg.signals.preprocessing",
     "RecordStore": "ssrl_ecg.data.store",
+    "load": "ssrl_ecg.deployment.hub",
     "load_classifier": "ssrl_ecg.training.checkpoint",
     "load_encoder": "ssrl_ecg.training.checkpoint",
 }

@@ -22,10 +22,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("ssrl_ecg.cli.probe", "fit a classifier on a pretrained encoder that stays frozen"),
     "supervised": ("ssrl_ecg.cli.supervised", "train a classifier from scratch"),
     "evaluate": ("ssrl_ecg.cli.evaluate", "judge a classifier on test records, with intervals"),
+    "calibrate": ("ssrl_ecg.cli.calibrate", "learn what a classifier's answers are worth: calibration, label sets"),
+    "predict": ("ssrl_ecg.cli.predict", "what a classifier says of recordings, and how far to believe it"),
     "benchmark": ("ssrl_ecg.cli.benchmark", "score frozen embeddings of any framework on published subsets and folds"),
     "benchmark ablation": ("ssrl_ecg.cli.ablation", "what each augmentation of a recipe is worth: leave one out"),
     "benchmark ids": ("ssrl_ecg.cli.benchmark_ids", "write the record ids of the benchmark's subsets and folds"),
     "benchmark leaderboard": ("ssrl_ecg.cli.leaderboard", "pretrain and compare every method at one cost"),
+    "export": ("ssrl_ecg.cli.export", "write a checkpoint as ONNX, TorchScript or torch.export"),
     "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
     "run": ("ssrl_ecg.cli.run", "the whole comparison: pretrain, fine-tune, floors, report"),
 }

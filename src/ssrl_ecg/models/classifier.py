@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ssrl_ecg.errors import InputError
@@ -31,6 +32,12 @@ class Classifier(nn.Module):
         features = self.encoder.feature_map(signal) if self.head.reads_map else self.encoder(signal)
         logits: Tensor = self.head(features)
         return logits
+
+    def with_features(self, signal: Tensor) -> Tensor:
+        """Compute logits and the encoder's feature vector in one pass: (batch, class + feature_dim), logits first."""
+        feature_map = self.encoder.feature_map(signal)
+        features = self.encoder.pool(feature_map)
+        return torch.cat([self.head(feature_map if self.head.reads_map else features), features], dim=1)
 
 
 def head_input_dim(encoder: Encoder, kind: type[Head]) -> int:

@@ -99,8 +99,9 @@ class ViT1D(Encoder):
         """
         self._check(signal)
         pieces = signal.unfold(2, self.config.patch_samples, self.config.patch_samples)  # (batch, lead, n, sample)
-        rows = pieces.reshape(len(signal), self.rows, -1, *pieces.shape[2:]).transpose(2, 3)
-        return rows.reshape(len(signal), -1, self.patch_values)
+        n_records = signal.shape[0]  # not len(), which an exported graph would take for a constant
+        rows = pieces.reshape(n_records, self.rows, -1, *pieces.shape[2:]).transpose(2, 3)
+        return rows.reshape(n_records, -1, self.patch_values)
 
     def encode(self, patches: Tensor, visible: Tensor | None = None) -> Tensor:
         """Turn patches into tokens; the invisible ones are left out, not blanked: nothing of them is looked at.
@@ -118,7 +119,7 @@ class ViT1D(Encoder):
         tokens = self.embedding(patches) + self._places(patches)
         if visible is not None:
             tokens = tokens.take_along_dim(visible.unsqueeze(-1), dim=1)
-        tokens = torch.cat([self.registers.expand(len(tokens), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.registers.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         layers = [layer[:, self.config.registers :] for layer in after_each(self.blocks, tokens)]
         return [*layers[:-1], self.norm(layers[-1])]
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 _FORMAT = 1
 _KEY = "ssrl_ecg"
 _KINDS = ("encoder", "classifier")
+_RELIABILITY = "reliability."
 MAX_BYTES = 4 * 2**30
 """Larger files are refused before they are opened."""
 
@@ -40,6 +43,19 @@ class EncoderCheckpoint:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class StoredReliability:
+    """What calibration found out about a classifier, as it is kept beside the weights; ``ssrl_ecg.predict`` reads it.
+
+    Attributes:
+        arrays: name -> numbers.
+        facts: everything else, as JSON holds it.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class ClassifierCheckpoint:
     """A classifier with the names, task and decision thresholds of its outputs.
@@ -52,6 +68,7 @@ class ClassifierCheckpoint:
         label_set: name of the label set it was trained on.
         thresholds: probability per class from validation records; None for single-label tasks.
         provenance: how the weights came about.
+        reliability: what calibration left here; None before it.
     """
 
     classifier: Classifier
@@ -61,6 +78,7 @@ class ClassifierCheckpoint:
     label_set: str
     thresholds: tuple[float, ...] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    reliability: StoredReliability | None = None
 
 
 def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | ClassifierCheckpoint) -> None:
@@ -91,6 +109,10 @@ def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | Classifier
             "thresholds": checkpoint.thresholds,
         }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in module.state_dict().items()}
+    if isinstance(checkpoint, ClassifierCheckpoint) and checkpoint.reliability is not None:
+        header["reliability"] = checkpoint.reliability.facts
+        arrays = checkpoint.reliability.arrays.items()
+        tensors |= {_RELIABILITY + name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays}
     try:
         with atomic_path(path) as temporary:
             save_file(tensors, temporary, metadata={_KEY: json.dumps(jsonable(header))})
@@ -141,6 +163,7 @@ def load_classifier(path: str | Path) -> ClassifierCheckpoint:
     path = Path(path)
     header, tensors = _read(path)
     with _interpreting(header, path):
+        reliability = _taken_reliability(header, tensors)
         if header["kind"] != "classifier":
             raise InputError("this checkpoint holds an encoder without a head; train one with finetune or probe")
         classifier = _filled(lambda: _build_classifier(header), tensors)
@@ -159,7 +182,17 @@ def load_classifier(path: str | Path) -> ClassifierCheckpoint:
             str(header["label_set"]),
             None if thresholds is None else tuple(float(value) for value in thresholds),
             dict(**header["provenance"]),
+            reliability,
         )
+
+
+def load_checkpoint(path: str | Path) -> EncoderCheckpoint | ClassifierCheckpoint:
+    """Read a checkpoint of this toolkit as what it is.
+
+    Raises:
+        InputError: as ``load_encoder`` and ``load_classifier``.
+    """
+    return load_classifier(path) if read_header(path)["kind"] == "classifier" else load_encoder(path)
 
 
 def _name_in(table: Mapping[str, type[nn.Module]], value: nn.Module) -> str:
@@ -187,13 +220,17 @@ def _check_size(path: Path) -> None:
         raise InputError("checkpoint is too large", file=path, expected=f"at most {MAX_BYTES} bytes", found=size)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a checkpoint of this toolkit."""
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Read what a checkpoint of this toolkit says of itself, without its weights.
+
+    Raises:
+        InputError: missing, truncated or foreign file.
+    """
+    path = Path(path)
     _check_size(path)
     try:
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {}).get(_KEY, "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     except (SafetensorError, ValueError, RecursionError, OSError) as error:
         raise InputError(f"not a whole safetensors checkpoint: {error}", file=path) from error
     found = header.get("format") if isinstance(header, dict) else None
@@ -203,7 +240,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if header.get("kind") not in _KINDS:
         expected, found = " | ".join(_KINDS), header.get("kind")
         raise InputError("unknown kind of checkpoint", file=path, field="kind", expected=expected, found=found)
-    return header, tensors
+    return header
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a checkpoint of this toolkit."""
+    header = read_header(path)
+    try:
+        with safe_open(path, "pt") as file:
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise InputError(f"not a whole safetensors checkpoint: {error}", file=path) from error
 
 
 def _read_torch_file(path: Path, preprocessing: Preprocessing | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -257,6 +304,14 @@ def _build_classifier(header: dict[str, Any]) -> Classifier:
     encoder, kind = _build_encoder(header), HEADS[name]
     head = kind(kind.Config.from_dict(config), feature_dim=head_input_dim(encoder, kind), n_outputs=n_outputs)
     return Classifier(encoder, head)
+
+
+def _taken_reliability(header: dict[str, Any], tensors: dict[str, Tensor]) -> StoredReliability | None:
+    """Take what calibration left out of the tensors, so that the weights remain."""
+    names = [name for name in tensors if name.startswith(_RELIABILITY)]
+    arrays = {name.removeprefix(_RELIABILITY): tensors.pop(name).numpy() for name in names}
+    facts = header.get("reliability")
+    return None if facts is None else StoredReliability(arrays, dict(**facts))
 
 
 def _preprocessing(header: dict[str, Any], encoder: Encoder) -> Preprocessing:

@@ -77,7 +77,7 @@ def over_windows(
     starts = preprocessing.window_starts(filtered.shape[-1], overlap)
     windows = torch.stack([filtered[..., start : start + length] for start in starts], dim=1)
     outputs = function(preprocessing.normalise(windows.flatten(0, 1)))
-    return outputs.view(len(filtered), len(starts), -1).mean(dim=1)
+    return outputs.view(filtered.shape[0], len(starts), -1).mean(dim=1)
 
 
 @torch.no_grad()
