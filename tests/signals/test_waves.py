@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ssrl_ecg.data.simulator import simulate
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.signals.waves import WAVES, wave_mask, waves_from_mask
+from ssrl_ecg.signals.waves import UNMARKED, WAVES, marked_mask, wave_mask, waves_from_mask, without_short_runs
 
 NAN = float("nan")
 
@@ -89,3 +89,38 @@ def test_a_mask_without_samples_holds_no_wave():
 def test_an_unknown_wave_is_refused():
     with pytest.raises(InputError, match="U"):
         wave_mask({"U": [[0, 1, 2]]}, 10, 100.0)
+
+
+def test_outside_the_annotated_span_nothing_is_known():
+    waves_s = {"p": [[0.1, 0.15, 0.2]], "qrs": [[0.3, NAN, 0.4]]}
+    mask = marked_mask(waves_s, (0.1, 0.35), 6, 10.0)
+    np.testing.assert_array_equal(mask, [UNMARKED, 1, 0, 2, UNMARKED, UNMARKED])
+
+
+def test_a_span_beyond_the_mask_ends_with_it():
+    np.testing.assert_array_equal(marked_mask({}, (-1.0, 9.0), 3, 10.0), [0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("mask", "cleaned"),
+    [
+        ([0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0]),
+        ([0, 0, 0, 1, 2, 2], [0, 0, 0, 0, 2, 2]),
+        ([3, 0, 0, 2, 2, 2, 1], [0, 0, 0, 2, 2, 2, 2]),
+        ([1, 1, 3, 1, 1, 1], [1, 1, 1, 1, 1, 1]),
+        ([2], [2]),
+        ([1, 2], [1, 2]),
+    ],
+)
+def test_short_runs_go_to_the_longer_neighbour(mask, cleaned):
+    shortest = 1 if mask == [1, 2] else 2
+    np.testing.assert_array_equal(without_short_runs(mask, shortest), cleaned)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 8))
+def test_no_run_is_short_afterwards_and_long_ones_stay(mask, shortest):
+    cleaned = without_short_runs(mask, shortest)
+    lengths = [len(run) for run in np.split(cleaned, np.flatnonzero(np.diff(cleaned)) + 1)]
+    assert len(lengths) == 1 or min(lengths) >= shortest
+    assert set(cleaned.tolist()) <= set(mask)
+    np.testing.assert_array_equal(without_short_runs(cleaned, shortest), cleaned)

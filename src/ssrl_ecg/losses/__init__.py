@@ -24,6 +24,7 @@ from ssrl_ecg.losses.patient import patient_info_nce
 from ssrl_ecg.losses.poly_window import poly_window_loss
 from ssrl_ecg.losses.reconstruction import masked_l1, masked_mse
 from ssrl_ecg.losses.regression import huber_known
+from ssrl_ecg.losses.segmentation import cross_entropy_dice
 from ssrl_ecg.losses.sequence import draw_negatives, sequence_info_nce
 from ssrl_ecg.losses.soft_contrastive import feature_similarity, similarity_regression, soft_contrastive
 from ssrl_ecg.losses.swav import sinkhorn, swapped_prediction
@@ -42,6 +43,7 @@ __all__ = [
     "class_balanced_weights",
     "clinical_weights",
     "cross_entropy",
+    "cross_entropy_dice",
     "draw_negatives",
     "feature_similarity",
     "focal",

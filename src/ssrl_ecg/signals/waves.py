@@ -16,6 +16,9 @@ WAVES = ("p", "qrs", "t")
 MARKS = ("onset", "peak", "offset")
 """The last axis of every (wave, 3) array of times."""
 
+UNMARKED = 255
+"""What a mask holds where nobody annotated: no wave, and not the absence of one."""
+
 _PRECEDENCE = ("t", "p", "qrs")
 """Drawn in this order: where waves overlap, QRS wins over P, and P over T."""
 
@@ -44,6 +47,46 @@ def wave_mask(waves_s: Mapping[str, ArrayLike], n_samples: int, sampling_rate_hz
         for first, last in _extents(waves_s.get(wave, ()), sampling_rate_hz):
             mask[max(first, 0) : max(last, 0)] = 1 + WAVES.index(wave)
     return mask
+
+
+def marked_mask(
+    waves_s: Mapping[str, ArrayLike], span_s: tuple[float, float], n_samples: int, sampling_rate_hz: float
+) -> NDArray[np.uint8]:
+    """Return ``wave_mask`` inside a span (its first moment in, its last out) and ``UNMARKED`` outside.
+
+    Args:
+        waves_s: as for ``wave_mask``.
+        span_s: from where to where everything was annotated, in s.
+        n_samples: length of the mask.
+        sampling_rate_hz: samples per second of the mask.
+    """
+    mask = np.full(n_samples, UNMARKED, dtype=np.uint8)
+    first, last = (max(0, int(np.ceil(np.round(end * sampling_rate_hz, 6)))) for end in span_s)
+    mask[first:last] = wave_mask(waves_s, n_samples, sampling_rate_hz)[first:last]
+    return mask
+
+
+def without_short_runs(mask: ArrayLike, shortest_samples: int) -> NDArray[np.uint8]:
+    """Return a mask whose every run has at least so many samples: shorter ones go to a neighbour, shortest ones first.
+
+    A run goes to the longer of its neighbours, of equally long ones to the earlier. A mask shorter than that is one
+    run.
+
+    Args:
+        mask: (time,) whole numbers.
+        shortest_samples: 1 or less changes nothing.
+    """
+    cleaned = np.array(mask, dtype=np.uint8)
+    while True:
+        edges = np.flatnonzero(np.diff(cleaned)) + 1
+        first, last = np.append(0, edges), np.append(edges, len(cleaned))
+        length = last - first
+        run = int(np.argmin(length))
+        if len(length) == 1 or length[run] >= shortest_samples:
+            return cleaned
+        neighbours = [one for one in (run - 1, run + 1) if 0 <= one < len(length)]
+        heir = max(neighbours, key=lambda one: (length[one], -one))
+        cleaned[first[run] : last[run]] = cleaned[first[heir]]
 
 
 def waves_from_mask(mask: ArrayLike, sampling_rate_hz: float) -> dict[str, NDArray[np.float64]]:
