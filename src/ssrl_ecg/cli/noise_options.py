@@ -17,7 +17,8 @@ class NoiseOptions:
     """Which recorded noise views receive."""
 
     nstdb: Path | None = None
-    """Folder of the MIT-BIH Noise Stress Test Database, whose noise is added to views; without it there is none."""
+    """Folder of the MIT-BIH Noise Stress Test Database, whose noise is added to views (the first 20 of 30 minutes; the
+    rest is for tests of robustness); without it there is none."""
     noises: tuple[Annotated[str, one_of(NOISES)], ...] = tuple(NOISES)
     """Its recordings that are used: bw baseline wander, em electrode motion, ma muscle artefact."""
     noise_probability: float = 0.3
@@ -34,6 +35,6 @@ class NoiseOptions:
         if self.nstdb is None:
             return recipe
         config = RecordedNoiseConfig(probability=self.noise_probability, snr_db=self.snr_db)
-        files = [read_noise(self.nstdb, name) for name in self.noises]
+        files = [read_noise(self.nstdb, name, "training") for name in self.noises]
         noises = [RecordedNoise(config, file.signal_mv, file.sampling_rate_hz) for file in files]
         return Recipe((*noises, *recipe.augmentations), f"{recipe.name}-nstdb")

@@ -18,7 +18,7 @@ from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.models.heads import LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.attention_probe import AttentionProbeConfig, fit_attention_probe
-from ssrl_ecg.training.classify import ClassifyConfig, train_classifier
+from ssrl_ecg.training.classify import ClassifyConfig, ClassifyResult, train_classifier
 from ssrl_ecg.training.embed import predict_logits
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.probe import choose_probe, cross_validated_probe, fit_probe
@@ -125,12 +125,25 @@ class TrainedArm(Arm):
     compute: Compute | None = None
 
     def run(self, task: Task) -> list[Scores]:
-        """Train once; for each split take the weights that did best on its validation rows, or the last without any.
+        """Train once; for each split take the weights that did best on its validation rows, or the last without any."""
+        result = self.train(task)
+        scores = []
+        for number, split in enumerate(task.splits):
+            classifier = result.classifier_for(str(number)) if task.validations else result.classifier
+            both = predict_logits(
+                classifier, self.preprocessing, task.store, np.concatenate([split.validation, split.test])
+            )
+            n_validation = len(split.validation)
+            scores.append(Scores(both[:n_validation], both[n_validation:], tuple(result.history)))
+        return scores
+
+    def train(self, task: Task) -> ClassifyResult:
+        """Train on ``task.rows``, with an eye on the validation rows of every split.
 
         Training never stops early: when to stop would be decided by all validation sets together, and one split's
         validation rows are another's test rows.
         """
-        result = train_classifier(
+        return train_classifier(
             lambda: self._classifier(task),
             task.store,
             task.rows,
@@ -142,15 +155,6 @@ class TrainedArm(Arm):
             compute=self.compute,
             progress=False,
         )
-        scores = []
-        for number, split in enumerate(task.splits):
-            classifier = result.classifier_for(str(number)) if task.validations else result.classifier
-            both = predict_logits(
-                classifier, self.preprocessing, task.store, np.concatenate([split.validation, split.test])
-            )
-            n_validation = len(split.validation)
-            scores.append(Scores(both[:n_validation], both[n_validation:], tuple(result.history)))
-        return scores
 
     def _classifier(self, task: Task) -> Classifier:
         classifier = linear_classifier(self.make_encoder(task.seed), len(task.labels.classes))

@@ -1,6 +1,7 @@
 """All floors on a store with stand-in measurements: which there are, what they may see, and that they repeat."""
 
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,8 @@ def _stand_ins(monkeypatch, synthetic_store):
     values[4] = np.nan
     table = pd.DataFrame(values, columns=list(MEASUREMENTS))
     monkeypatch.setattr(knowledge, "measured", lambda store: table)
-    monkeypatch.setattr(knowledge, "minirocket_features", lambda *_: rocket.copy())
+    fitted = SimpleNamespace(of=lambda _, rows: rocket[rows])
+    monkeypatch.setattr(knowledge, "MiniRocketFeatures", lambda *_: fitted)
     monkeypatch.setattr(workshop, "_FOREST", Forest(n_trees=12))
     monkeypatch.setattr(workshop, "_BOOSTING", Boosting(n_rounds=2))
 

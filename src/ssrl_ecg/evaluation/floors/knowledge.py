@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from ssrl_ecg.data.store import RecordStore
-from ssrl_ecg.evaluation.floors.minirocket import minirocket_features
+from ssrl_ecg.evaluation.floors.minirocket import MiniRocketFeatures
 from ssrl_ecg.evaluation.floors.tables import age_and_sex, measured, standardised
 from ssrl_ecg.signals.criteria import CRITERIA, SUPERCLASSES, superclass_scores
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -36,9 +36,7 @@ class Knowledge:
     @cached_property
     def read(self) -> NDArray[np.float64]:
         """What a physician reads off: measurements, the grade of every criterion, the scores of the superclasses."""
-        columns = {str(name): self.table[name].to_numpy(np.float64) for name in self.table}
-        grades = [criterion.grade(columns) for criterion in CRITERIA.values()]
-        return np.column_stack([self.table.to_numpy(np.float64), *grades, superclass_scores(self.table)])
+        return what_is_read(self.table)
 
     @cached_property
     def read_with_age_and_sex(self) -> NDArray[np.float64]:
@@ -53,10 +51,23 @@ class Knowledge:
     @cached_property
     def minirocket(self) -> NDArray[np.float32]:
         """MiniRocket features on one scale: float32 (record, feature)."""
-        features = minirocket_features(self.store, self.training_rows, self.preprocessing)
+        rocket = MiniRocketFeatures(self.store, self.training_rows, self.preprocessing)
+        features = rocket.of(self.store, np.arange(len(self.store)))
         scaler = StandardScaler(copy=False).fit(features[self.training_rows])
         return np.asarray(scaler.transform(features), np.float32)
 
     def criteria(self, classes: tuple[str, ...]) -> NDArray[np.float64]:
         """Textbook criteria for the superclasses, in the order of ``classes``: (record, class) in [0, 1]."""
-        return superclass_scores(self.table)[:, [SUPERCLASSES.index(name) for name in classes]]
+        return criteria_scores(self.table, classes)
+
+
+def what_is_read(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Measurements, the grade of every criterion and the scores of the superclasses: (record, feature)."""
+    columns = {str(name): table[name].to_numpy(np.float64) for name in table}
+    grades = [criterion.grade(columns) for criterion in CRITERIA.values()]
+    return np.column_stack([table.to_numpy(np.float64), *grades, superclass_scores(table)])
+
+
+def criteria_scores(table: pd.DataFrame, classes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Textbook criteria for the superclasses, in the order of ``classes``: (record, class) in [0, 1]."""
+    return superclass_scores(table)[:, [SUPERCLASSES.index(name) for name in classes]]

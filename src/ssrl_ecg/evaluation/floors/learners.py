@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +18,26 @@ Array = NDArray[np.float64]
 Features = NDArray[np.floating[Any]]
 
 
-class Learner(Protocol):
+Predictor = Callable[[Features], Array]
+"""(m, feature) of the records to score -> float64 (m, class)."""
+
+
+class Learner(ABC):
     """Fits features of labelled records to 0/1 targets and scores other records."""
 
-    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
-        """Fit and score.
+    @abstractmethod
+    def fit(self, known: Features, targets: Array, seed: int) -> Predictor:
+        """Fit.
 
         Args:
             known: (n, feature) of the labelled records.
             targets: (n, class), 0 or 1.
-            wanted: (m, feature) of the records to score.
             seed: seed of everything drawn.
-
-        Returns:
-            float64 (m, class).
         """
+
+    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
+        """Fit, and score the ``wanted`` records: float64 (m, class)."""
+        return self.fit(known, targets, seed)(wanted)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class TableFloor:
 
 
 @dataclass(frozen=True)
-class Forest:
+class Forest(Learner):
     """Extremely randomised trees (Geurts, Ernst & Wehenkel 2006), one forest per class.
 
     Missing values go the way that split them best. Settings: the trials in ``results/trials/floors.json``.
@@ -70,10 +76,10 @@ class Forest:
     min_leaf: int = 1
     """Records in a leaf."""
 
-    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
-        """Fit and score; the mean vote of the trees estimates a probability."""
+    def fit(self, known: Features, targets: Array, seed: int) -> Predictor:
+        """Fit; the mean vote of the trees estimates a probability."""
 
-        def probability(target: Array) -> Array:
+        def model(target: Array) -> ExtraTreesClassifier:
             forest = ExtraTreesClassifier(
                 self.n_trees,
                 max_features=self.max_features,
@@ -82,13 +88,13 @@ class Forest:
                 n_jobs=-1,
             ).fit(known, target)
             forest.set_params(n_jobs=1)  # threads add their trees in the order in which they finish
-            return np.asarray(forest.predict_proba(wanted)[:, 1])
+            return forest
 
-        return _class_by_class(probability, targets, len(wanted))
+        return _class_by_class(model, targets)
 
 
 @dataclass(frozen=True)
-class Boosting:
+class Boosting(Learner):
     """Gradient-boosted trees on binned features, one model per class; missing values have a bin of their own."""
 
     n_rounds: int = 100
@@ -98,12 +104,12 @@ class Boosting:
     """Records in a leaf; at most a tenth of the labelled ones, and at least 2."""
     max_features: float = 0.2
 
-    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
-        """Fit and score; a feature that no labelled record has is left out, as it cannot be binned."""
+    def fit(self, known: Features, targets: Array, seed: int) -> Predictor:
+        """Fit; a feature that no labelled record has is left out, as it cannot be binned."""
         there = ~np.isnan(known).all(axis=0)
 
-        def probability(target: Array) -> Array:
-            model = HistGradientBoostingClassifier(
+        def model(target: Array) -> HistGradientBoostingClassifier:
+            boosted = HistGradientBoostingClassifier(
                 max_iter=self.n_rounds,
                 learning_rate=self.learning_rate,
                 max_leaf_nodes=self.max_leaves,
@@ -112,30 +118,30 @@ class Boosting:
                 early_stopping=False,
                 random_state=seed,
             )
-            return np.asarray(model.fit(known[:, there], target).predict_proba(wanted[:, there])[:, 1])
+            return boosted.fit(known[:, there], target)
 
-        return _class_by_class(probability, targets, len(wanted))
+        predict = _class_by_class(model, targets)
+        return lambda wanted: predict(wanted[:, there])
 
 
 @dataclass(frozen=True)
-class Logistic:
+class Logistic(Learner):
     """Logistic regression with an L2 penalty, one model per class; the features must be whole and standardised."""
 
     inverse_penalty: float = 0.01
     """scikit-learn's C."""
 
-    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
-        """Fit and score; nothing is drawn."""
+    def fit(self, known: Features, targets: Array, seed: int) -> Predictor:
+        """Fit; nothing is drawn."""
 
-        def probability(target: Array) -> Array:
-            model = LogisticRegression(C=self.inverse_penalty, max_iter=5000).fit(known, target)
-            return np.asarray(model.predict_proba(wanted)[:, 1])
+        def model(target: Array) -> LogisticRegression:
+            return LogisticRegression(C=self.inverse_penalty, max_iter=5000).fit(known, target)
 
-        return _class_by_class(probability, targets, len(wanted))
+        return _class_by_class(model, targets)
 
 
 @dataclass(frozen=True)
-class Ridge:
+class Ridge(Learner):
     """Ridge regression of the 0/1 targets, the usual readout of the Rocket family; its scores are no probabilities.
 
     One penalty for all classes, with the smallest leave-one-out error on the labelled records.
@@ -143,20 +149,24 @@ class Ridge:
 
     penalties: tuple[float, ...] = tuple(np.logspace(0, 6, 13).tolist())
 
-    def __call__(self, known: Features, targets: Array, wanted: Features, seed: int) -> Array:
-        """Fit and score; nothing is drawn."""
+    def fit(self, known: Features, targets: Array, seed: int) -> Predictor:
+        """Fit; nothing is drawn."""
         if len(known) == 1:  # none is left to judge a penalty by
-            return np.repeat(targets, len(wanted), axis=0)
+            return lambda wanted: np.repeat(targets, len(wanted), axis=0)
         model = RidgeCV(alphas=self.penalties).fit(known, targets)
-        return np.asarray(model.predict(wanted), np.float64).reshape(len(wanted), -1)
+        return lambda wanted: np.asarray(model.predict(wanted), np.float64).reshape(len(wanted), -1)
 
 
-def _class_by_class(probability: Callable[[Array], Array], targets: Array, n_wanted: int) -> Array:
-    """(wanted, class); a class that is all one or all zero gets the constant (positives + 1) / (n + 2)."""
-    columns: list[Any] = []
-    for target in targets.T:
-        if target.min() < target.max():
-            columns.append(probability(target))
-        else:
-            columns.append(np.full(n_wanted, (target.sum() + 1) / (len(target) + 2)))
-    return np.stack(columns, axis=1)
+def _class_by_class(model: Callable[[Array], Any], targets: Array) -> Predictor:
+    """Fit a model per class; one that is all one or all zero gets the constant (positives + 1) / (n + 2)."""
+    constants = (targets.sum(axis=0) + 1) / (len(targets) + 2)
+    models = [model(target) if target.min() < target.max() else None for target in targets.T]
+
+    def predict(wanted: Features) -> Array:
+        columns = [
+            np.full(len(wanted), constant) if fitted is None else fitted.predict_proba(wanted)[:, 1]
+            for fitted, constant in zip(models, constants, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    return predict

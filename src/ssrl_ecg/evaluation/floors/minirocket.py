@@ -25,16 +25,8 @@ def check_minirocket() -> None:
         raise InputError("MiniRocket needs: pip install 'ssrl-ecg[floors]'", field="floors", found="no aeon")
 
 
-def minirocket_features(
-    store: RecordStore,
-    training_rows: NDArray[np.int64],
-    preprocessing: Preprocessing,
-    *,
-    n_kernels: int = N_KERNELS,
-    seed: int = 0,
-    batch_size: int = 256,
-) -> NDArray[np.float32]:
-    """MiniRocket features of every record of a store; the kernels' biases are fitted on the training records alone.
+class MiniRocketFeatures:
+    """MiniRocket features of whole records; the kernels' biases are fitted on the training records alone.
 
     Dempster, Schmidt & Webb, KDD 2021, in aeon's implementation (extra ``[floors]``), on all leads together.
 
@@ -44,27 +36,31 @@ def minirocket_features(
         preprocessing: rate, leads and filter; whole records in millivolt are transformed, without normalisation.
         n_kernels: number of features, rounded down to a multiple of 84 by the algorithm.
         seed: seed of dilations, channels and biases.
-        batch_size: records at a time.
-
-    Returns:
-        float32 (record, feature) for all rows of the store.
 
     Raises:
         InputError: the package that has MiniRocket is not installed.
     """
-    check_minirocket()
-    from aeon.transformations.collection.convolution_based import MiniRocket
 
-    transform = MiniRocket(n_kernels=n_kernels, random_state=seed, n_jobs=1)
-    transform.fit(filtered_mv(store, training_rows, preprocessing))
-    n_records = len(store.records)
-    parts = [
-        np.asarray(
-            transform.transform(
-                filtered_mv(store, np.arange(start, min(start + batch_size, n_records)), preprocessing)
-            ),
-            np.float32,
-        )
-        for start in range(0, n_records, batch_size)
-    ]
-    return np.concatenate(parts)
+    def __init__(
+        self,
+        store: RecordStore,
+        training_rows: NDArray[np.int64],
+        preprocessing: Preprocessing,
+        *,
+        n_kernels: int = N_KERNELS,
+        seed: int = 0,
+    ) -> None:
+        check_minirocket()
+        from aeon.transformations.collection.convolution_based import MiniRocket
+
+        self._preprocessing = preprocessing
+        self._transform = MiniRocket(n_kernels=n_kernels, random_state=seed, n_jobs=1)
+        self._transform.fit(filtered_mv(store, training_rows, preprocessing))
+
+    def of(self, store: RecordStore, rows: NDArray[np.int64], *, batch_size: int = 256) -> NDArray[np.float32]:
+        """Features of records as long as the training records: float32 (row, feature), ``batch_size`` at a time."""
+        parts = [
+            self._transform.transform(filtered_mv(store, rows[start : start + batch_size], self._preprocessing))
+            for start in range(0, len(rows), batch_size)
+        ]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])
