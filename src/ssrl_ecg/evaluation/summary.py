@@ -75,7 +75,7 @@ class CellResult:
 
     Attributes:
         scores: (record, class) logits (single-label: log probabilities), or scores of an arm that gives no logits.
-        decisions: None in the track without validation.
+        decisions: None where no validation record was looked at.
     """
 
     scores: np.ndarray
@@ -199,14 +199,16 @@ class ResultsFolder:
         for split, one in zip(self._splits, found, strict=True):
             scores[self._rows(split["test"])] = one.test
         scores = scores[self.tested]
-        return CellResult(scores, self._decisions(scores, found, arm) if self.has_validation else None)
+        decides = all(np.isfinite(one.validation).any() for one in found)
+        return CellResult(scores, self._decisions(scores, found, arm) if decides else None)
 
     def _decisions(self, scores: np.ndarray, found: Sequence[Scores], arm: ArmFacts) -> Decisions:
         thresholds = np.full((len(self._table), len(self.classes)), np.nan)
         targets = self._table[list(self.classes)].to_numpy(np.uint8)
         sigmoid = arm.gives_logits and self.task == "multilabel"
         for split, one in zip(self._splits, found, strict=True):
-            cuts = _cut(targets[self._rows(split["validation"])], one.validation, sigmoid)
+            looked_at = ~np.isnan(one.validation).any(axis=1)  # all of them, or a few where validation is scarce
+            cuts = _cut(targets[self._rows(split["validation"])][looked_at], one.validation[looked_at], sigmoid)
             thresholds[self._rows(split["test"])] = cuts
         thresholds = thresholds[self.tested]
         if self.task == "single":
@@ -236,7 +238,7 @@ def _cut(targets: np.ndarray, scores: np.ndarray, sigmoid: bool) -> np.ndarray:
     return np.asarray(np.log(cuts / (1 - cuts)))
 
 
-def _mean_estimate(records: EvaluatedRecords, cells: Sequence[np.ndarray], statistic: object) -> float:
+def mean_estimate(records: EvaluatedRecords, cells: Sequence[np.ndarray], statistic: object) -> float:
     """Macro of a statistic: per fold, then mean over folds, cells and classes, without resampling."""
     whole = Resamples.whole_sample(len(records.targets), len(cells))
     return macro(replicate_values(records, ModelScores(np.stack(cells)), statistic, whole)[0])  # type: ignore[arg-type]
@@ -249,7 +251,7 @@ def _decision_scores(
     if not decisions:
         return {}, dict.fromkeys(_DECISION_METRICS, "no validation records to find thresholds on")
     values = [one.values for one in decisions]
-    return {name: _mean_estimate(records, values, threshold_statistic(name)) for name in _DECISION_METRICS}, {}
+    return {name: mean_estimate(records, values, threshold_statistic(name)) for name in _DECISION_METRICS}, {}
 
 
 def _calibration(
@@ -298,7 +300,7 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
             name: report.ClassScore(auroc=one.estimate, lo=one.low, hi=one.high, n_positives=int(positives[column]))
             for column, (name, one) in enumerate(bootstrap.per_class.items())
         },
-        auprc=_mean_estimate(records, scores, average_precision),
+        auprc=mean_estimate(records, scores, average_precision),
         **decided,
         **calibration,
         n_subsets=1 if fraction == 1.0 else len(cells),
