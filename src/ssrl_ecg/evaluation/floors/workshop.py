@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -85,6 +86,11 @@ class Workshop:
     @cached_property
     def ensemble(self) -> Floor:
         """A stack of forest, boosting and MiniRocket, under the criteria's prior where the classes are theirs."""
-        members = {"forest": self.forest, "boosting": self.boosting, "minirocket": self.minirocket}
-        stack = Stack(members, _STACK_DEFAULTS)
+        return self.ensemble_with({})
+
+    def ensemble_with(self, more: Mapping[str, Floor]) -> Floor:
+        """The ensemble with further members by name, which share MiniRocket's default weight: all see signals alone."""
+        members = {"forest": self.forest, "boosting": self.boosting, "minirocket": self.minirocket, **more}
+        share = _STACK_DEFAULTS["minirocket"] / (1 + len(more))
+        stack = Stack(members, _STACK_DEFAULTS | dict.fromkeys(["minirocket", *more], share))
         return PriorBlend(self.criteria, stack) if {*self.labels.classes} == {*SUPERCLASSES} else stack
