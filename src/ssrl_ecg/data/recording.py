@@ -15,7 +15,8 @@ from ssrl_ecg.data.readers import Given, Waveform, read_waveform
 from ssrl_ecg.data.readers.waveform import lead_name, mv_per_unit
 from ssrl_ecg.data.source import Record, SignalFile
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.signals.leads import LEADS, limb_leads_from_i_ii, select_leads
+from ssrl_ecg.signals.leads import LEADS, select_leads
+from ssrl_ecg.signals.quality import einthoven_warning
 
 SUFFIXES = (".hea", ".npy", ".csv", ".edf", ".bdf", ".dcm", ".xml", ".scp", ".h5", ".hdf5", ".npz", ".tsv")
 """Suffixes tried where a file is named without one; which format a file has, its content says."""
@@ -23,9 +24,6 @@ UNITS = ("mV", "uV", "V")
 PLAUSIBLE_MV = (0.02, 20.0)
 """Between these the largest deflection of a 12-lead ECG in mV surely lies; beyond them the unit is another one."""
 PLAUSIBLE_RATE_HZ = (10.0, 100_000.0)
-EINTHOVEN_FRACTION = 0.2
-"""By more than this fraction of their root mean square, limb leads miss their laws where columns are swapped; rounding
-stays far below, leads that were filtered apart (LUDB) do not."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,9 @@ def _twelve_leads(waveform: Waveform, given: Given) -> SignalFile:
     implausible = _implausible(signal_mv)
     if implausible and waveform.unit is None and given.unit is None:
         raise implausible
-    warnings = [*waveform.notes, *_naming(waveform, spelled), *_swapped(signal_mv)]
+    warnings = [*waveform.notes, *_naming(waveform, spelled)]
+    if broken_law := einthoven_warning(signal_mv):
+        warnings.append(broken_law)
     if implausible:
         warnings.append(f"largest deflection {implausible.found} mV is that of no ECG: is the unit right?")
     return SignalFile(signal_mv, rate_hz, LEADS, tuple(warnings))
@@ -135,16 +135,6 @@ def _naming(waveform: Waveform, names: Sequence[str]) -> list[str]:
     derived = [lead for lead in LEADS if lead not in names]
     said = [] if waveform.leads else [f"the file does not name its leads: taken for {', '.join(names)}"]
     return said + ([f"{', '.join(derived)} derived from I and II"] if derived else [])
-
-
-def _swapped(signal_mv: NDArray[np.float32]) -> list[str]:
-    """Warn of limb leads that break Einthoven's law, as swapped columns do; derived ones obey it by construction."""
-    ac = signal_mv[:6] - np.nanmedian(np.where(np.isfinite(signal_mv[:6]), signal_mv[:6], 0), axis=1, keepdims=True)
-    ac = ac[:, np.isfinite(ac).all(axis=0)].astype(np.float64)
-    miss = ac - limb_leads_from_i_ii(ac[0], ac[1])
-    if not np.square(miss).sum() > EINTHOVEN_FRACTION**2 * np.square(ac).sum():
-        return []
-    return ["limb leads break Einthoven's law: are leads swapped, misnamed, or filtered apart?"]
 
 
 def _implausible(signal_mv: NDArray[np.float32]) -> InputError | None:

@@ -22,11 +22,12 @@ from ssrl_ecg.files import atomic_path, jsonable
 from ssrl_ecg.models import ENCODERS, HEADS
 from ssrl_ecg.models.classifier import Classifier, head_input_dim
 from ssrl_ecg.models.encoder import Encoder
+from ssrl_ecg.models.unet import UNet, UNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 
 _FORMAT = 1
 _KEY = "ssrl_ecg"
-_KINDS = ("encoder", "classifier")
+_KINDS = ("encoder", "classifier", "segmenter")
 _RELIABILITY = "reliability."
 MAX_BYTES = 4 * 2**30
 """Larger files are refused before they are opened."""
@@ -81,7 +82,21 @@ class ClassifierCheckpoint:
     reliability: StoredReliability | None = None
 
 
-def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | ClassifierCheckpoint) -> None:
+@dataclass(frozen=True)
+class SegmenterCheckpoint:
+    """A segmenter of P, QRS and T, what it must be fed, and where it comes from.
+
+    The preprocessing names the leads that are segmented, also where the encoder reads each of them by itself.
+    """
+
+    unet: UNet
+    preprocessing: Preprocessing
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    path: str | Path, checkpoint: EncoderCheckpoint | ClassifierCheckpoint | SegmenterCheckpoint
+) -> None:
     """Write weights and header to ``path``, whole or not at all.
 
     Raises:
@@ -96,6 +111,13 @@ def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | Classifier
     if isinstance(checkpoint, EncoderCheckpoint):
         module = checkpoint.encoder
         header |= {"kind": "encoder", "encoder": _encoder_header(checkpoint.encoder)}
+    elif isinstance(checkpoint, SegmenterCheckpoint):
+        module = checkpoint.unet
+        header |= {
+            "kind": "segmenter",
+            "encoder": _encoder_header(checkpoint.unet.encoder),
+            "decoder": checkpoint.unet.config.to_dict(),
+        }
     else:
         module = checkpoint.classifier
         head = checkpoint.classifier.head
@@ -123,7 +145,7 @@ def save_checkpoint(path: str | Path, checkpoint: EncoderCheckpoint | Classifier
 def load_encoder(
     path: str | Path, *, expected_encoder: str | None = None, preprocessing: Preprocessing | None = None
 ) -> EncoderCheckpoint:
-    """Read a pretrained encoder, also out of a classifier's checkpoint.
+    """Read a pretrained encoder, also out of a classifier's or a segmenter's checkpoint.
 
     Args:
         path: a checkpoint of this toolkit under any name, or a file that torch saved as {"encoder": state_dict of an
@@ -144,7 +166,7 @@ def load_encoder(
         name = header["encoder"]["name"]
         if expected_encoder not in (None, name):
             raise InputError("checkpoint of another encoder", field="encoder", expected=expected_encoder, found=name)
-        if header["kind"] == "classifier":
+        if header["kind"] != "encoder":
             prefix = "encoder."
             tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         encoder = _filled(lambda: _build_encoder(header), tensors)
@@ -193,6 +215,27 @@ def load_checkpoint(path: str | Path) -> EncoderCheckpoint | ClassifierCheckpoin
         InputError: as ``load_encoder`` and ``load_classifier``.
     """
     return load_classifier(path) if read_header(path)["kind"] == "classifier" else load_encoder(path)
+
+
+def load_segmenter(path: str | Path) -> SegmenterCheckpoint:
+    """Read a segmenter.
+
+    Returns:
+        The network, on the CPU and in eval mode; torch's global generator is where it was.
+
+    Raises:
+        InputError: missing, truncated or foreign file, or no segmenter.
+    """
+    path = Path(path)
+    header, tensors = _read(path)
+    with _interpreting(header, path):
+        if header["kind"] != "segmenter":
+            what = "this checkpoint does not segment waves; train one with ssrl-ecg segment train"
+            raise InputError(what, field="kind", expected="segmenter", found=header["kind"])
+        unet = _filled(lambda: UNet(_build_encoder(header), UNetConfig.from_dict(header["decoder"])), tensors)
+        preprocessing = Preprocessing.from_dict(header["preprocessing"])
+        _check_leads(unet.encoder, preprocessing, each_by_itself=unet.encoder.config.n_leads == 1)
+        return SegmenterCheckpoint(unet, preprocessing, dict(**header["provenance"]))
 
 
 def _name_in(table: Mapping[str, type[nn.Module]], value: nn.Module) -> str:
@@ -316,10 +359,14 @@ def _taken_reliability(header: dict[str, Any], tensors: dict[str, Tensor]) -> St
 
 def _preprocessing(header: dict[str, Any], encoder: Encoder) -> Preprocessing:
     preprocessing = Preprocessing.from_dict(header["preprocessing"])
-    if len(preprocessing.leads) != encoder.config.n_leads:
-        found = len(preprocessing.leads)
-        raise InputError("encoder and preprocessing differ in leads", expected=encoder.config.n_leads, found=found)
+    _check_leads(encoder, preprocessing)
     return preprocessing
+
+
+def _check_leads(encoder: Encoder, preprocessing: Preprocessing, *, each_by_itself: bool = False) -> None:
+    n_leads = len(preprocessing.leads)
+    if n_leads != encoder.config.n_leads and not each_by_itself:
+        raise InputError("encoder and preprocessing differ in leads", expected=encoder.config.n_leads, found=n_leads)
 
 
 def _filled(build: Callable[[], _Module], tensors: Mapping[str, Tensor]) -> _Module:

@@ -1,0 +1,1 @@
+"""From files to answers: calibrated probabilities, label sets, warnings, and how odd a recording is."""
