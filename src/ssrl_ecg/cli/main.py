@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark ids": ("ssrl_ecg.cli.benchmark_ids", "write the record ids of the benchmark's subsets and folds"),
     "benchmark leaderboard": ("ssrl_ecg.cli.leaderboard", "pretrain and compare every method at one cost"),
     "export": ("ssrl_ecg.cli.export", "write a checkpoint as ONNX, TorchScript or torch.export"),
+    "share": ("ssrl_ecg.cli.share", "write a checkpoint as the Hugging Face Hub keeps models, there or in a folder"),
     "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
     "run": ("ssrl_ecg.cli.run", "the whole comparison: pretrain, fine-tune, floors, report"),
 }

@@ -81,17 +81,19 @@ def from_pretrained(
     if Path(name).is_dir():
         return load_checkpoint(Path(name) / WEIGHTS)
     hub = extra_package("huggingface_hub", "hub", "models on the Hub")
+    kept: dict[str, str] = {}
     with _hub_errors(str(name)):
-        folder = hub.snapshot_download(
-            str(name),
-            revision=revision,
-            cache_dir=cache_dir,
-            local_files_only=offline,
-            allow_patterns=[CONFIG, WEIGHTS],
-            library_name="ssrl-ecg",
-            library_version=__version__,
-        )
-    return load_checkpoint(Path(folder) / WEIGHTS)
+        for file in (CONFIG, WEIGHTS):  # the Hub counts downloads of a model by its config.json
+            kept[file] = hub.hf_hub_download(
+                str(name),
+                file,
+                revision=revision,
+                cache_dir=cache_dir,
+                local_files_only=offline,
+                library_name="ssrl-ecg",
+                library_version=__version__,
+            )
+    return load_checkpoint(kept[WEIGHTS])
 
 
 def push_to_hub(
@@ -168,5 +170,7 @@ def _hub_errors(name: str) -> Iterator[None]:
         raise InputError("this model has no such revision", file=name, field="revision") from error
     except errors.LocalEntryNotFoundError as error:
         raise InputError("the Hub cannot be reached, and the model is not in the cache", file=name) from error
+    except errors.EntryNotFoundError as error:
+        raise InputError("not a model of this toolkit", file=name, expected=f"{CONFIG} and {WEIGHTS}") from error
     except (errors.HfHubHTTPError, errors.HFValidationError, connection.HTTPError, OSError) as error:
         raise InputError(f"the Hub refused: {str(error).splitlines()[0]}", file=name) from error
