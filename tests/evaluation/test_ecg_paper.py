@@ -131,6 +131,14 @@ def test_wave_bands_cover_exactly_the_marked_samples():
     assert {"P", "QRS", "T"} <= {text.get_text() for text in figure.axes[0].texts}
 
 
+def test_each_lead_may_have_waves_of_its_own():
+    masks = np.zeros((12, 1000), dtype=np.uint8)
+    masks[1, 400:410] = 2  # II is shown then in the rhythm strip only
+    masks[6, 600:620] = 2  # V1 is shown from 5.0 to 7.5 s
+    figure = plot_ecg(np.zeros((12, 1000)), 100.0, wave_mask=masks)
+    assert sorted(round(patch.get_width(), 6) for patch in figure.axes[0].patches) == [2.5, 5.0]
+
+
 def test_missing_samples_leave_a_gap():
     signal_mv = np.zeros((12, 1000))
     signal_mv[0], signal_mv[1, 50:60] = np.nan, np.nan

@@ -12,14 +12,17 @@ from safetensors.torch import save_file
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import ENCODERS, HEADS, Classifier, CNNConfig, ECGEncoder1DCNN
+from ssrl_ecg.models.unet import UNet, UNetConfig
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training import checkpoint as checkpoint_module
 from ssrl_ecg.training.checkpoint import (
     ClassifierCheckpoint,
     EncoderCheckpoint,
+    SegmenterCheckpoint,
     load_classifier,
     load_encoder,
+    load_segmenter,
     save_checkpoint,
 )
 from ssrl_ecg.training.embed import module_hash
@@ -294,3 +297,31 @@ def test_another_content_is_refused(content, tmp_path):
 def test_a_state_dict_of_another_encoder_is_refused(tmp_path):
     torch.save({"encoder": make_encoder("resnet18").state_dict()}, tmp_path / "encoder.pt")
     refused(load_encoder, tmp_path / "encoder.pt", "do not fit ECGEncoder1DCNN", preprocessing=FED)
+
+
+@pytest.mark.parametrize("n_leads", [1, 12])
+def test_a_segmenter_comes_back_as_it_was(n_leads, tmp_path):
+    torch.manual_seed(0)
+    unet = UNet(ECGEncoder1DCNN(CNNConfig(n_leads=n_leads, width=2)), UNetConfig(width=3, lead_width=2, kernel=5))
+    path = tmp_path / "waves.safetensors"
+    save_checkpoint(path, SegmenterCheckpoint(unet, FED, PROVENANCE))
+    loaded = load_segmenter(path)
+    assert (loaded.preprocessing, loaded.provenance, loaded.unet.config) == (FED, PROVENANCE, unet.config)
+    assert module_hash(loaded.unet) == module_hash(unet)
+    assert not loaded.unet.training
+
+
+def test_a_segmenters_encoder_is_an_encoder_and_an_encoder_no_segmenter(tmp_path):
+    unet = UNet(make_encoder(), UNetConfig(width=2))
+    save_checkpoint(tmp_path / "waves", SegmenterCheckpoint(unet, FED))
+    assert module_hash(load_encoder(tmp_path / "waves").encoder) == module_hash(unet.encoder)
+    save_checkpoint(tmp_path / "encoder", EncoderCheckpoint(make_encoder(), FED))
+    with pytest.raises(InputError, match=r"does not segment waves.*expected segmenter, found encoder"):
+        load_segmenter(tmp_path / "encoder")
+
+
+def test_a_segmenter_of_other_leads_than_its_preprocessing_is_refused(tmp_path):
+    unet = UNet(ECGEncoder1DCNN(CNNConfig(n_leads=3, width=2)), UNetConfig(width=2))
+    save_checkpoint(tmp_path / "waves", SegmenterCheckpoint(unet, FED))
+    with pytest.raises(InputError, match=r"differ in leads.*3.*12"):
+        load_segmenter(tmp_path / "waves")

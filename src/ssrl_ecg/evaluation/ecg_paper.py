@@ -64,7 +64,8 @@ def plot_ecg(
         signal_mv: (12, time) in millivolt, leads in canonical order (``LEADS``); NaN leaves a gap in the trace.
         sampling_rate_hz: samples per second, positive.
         title: text above the traces, such as the record's name.
-        wave_mask: (time,) with 0 nothing, 1 P wave, 2 QRS complex, 3 T wave; drawn as coloured bands behind the traces.
+        wave_mask: (time,), or (12, time) where each lead has its own: 0 nothing, 1 P wave, 2 QRS complex, 3 T wave;
+            drawn as coloured bands behind the traces.
         headline: names and values, such as ("PR", "160 ms"), side by side below the title; some ten find room.
 
     Returns:
@@ -83,7 +84,7 @@ def plot_ecg(
     bottom_mm, top_mm = _height(strips, np.asarray(signal_mv, dtype=np.float64))
     figure, axes = _paper(float(width_mm), bottom_mm, top_mm + (_HEADLINE_MM if headline else 0))
     if wave_mask is not None:
-        _draw_waves(axes, strips, np.asarray(wave_mask), sampling_rate_hz)
+        _draw_waves(axes, strips, np.broadcast_to(wave_mask, signal_mv.shape), sampling_rate_hz)
     for strip in strips:
         _draw_strip(axes, strip, np.asarray(signal_mv, dtype=np.float64), sampling_rate_hz)
     _draw_pulses(axes, sorted({strip.baseline_mm for strip in strips}))
@@ -97,7 +98,7 @@ def _check(signal_mv: NDArray[Any], sampling_rate_hz: float, wave_mask: NDArray[
         raise InputError("this is not a 12-lead signal", expected=f"({len(LEADS)}, time)", found=signal_mv.shape)
     if not (np.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
         raise InputError("the sampling rate must be positive", field="sampling_rate_hz", found=sampling_rate_hz)
-    if wave_mask is not None and wave_mask.shape != signal_mv.shape[1:]:
+    if wave_mask is not None and wave_mask.shape not in (signal_mv.shape[1:], signal_mv.shape):
         raise InputError("the wave mask does not fit the signal", expected=signal_mv.shape[1:], found=wave_mask.shape)
 
 
@@ -183,7 +184,7 @@ def _draw_waves(axes: Axes, strips: list[_Strip], mask: NDArray[Any], sampling_r
     """Shade P, QRS and T behind each strip; a band reaches half a sample beyond its first and last sample."""
     mm_per_sample = PAPER_SPEED_MM_PER_S / sampling_rate_hz
     for strip in strips:
-        piece = mask[strip.start : strip.stop]
+        piece = mask[strip.lead, strip.start : strip.stop]
         for code, _, color in _WAVES:
             edges = np.flatnonzero(np.diff(np.concatenate(([0], piece == code, [0])).astype(np.int8)))
             for first, last in edges.reshape(-1, 2):

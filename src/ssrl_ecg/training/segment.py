@@ -78,6 +78,13 @@ class SegmentConfig:
             raise InputError("unknown part", field="trainable", expected="all or decoder", found=self.trainable)
 
 
+FINETUNING = SegmentConfig(learning_rate=2e-3, encoder_rate_factor=0.3)
+"""How a pretrained encoder and a decoder are trained on."""
+
+SINGLE_LEADS = SegmentConfig(steps=300)
+"""How a network of single leads is trained: a step shows it fewer beats."""
+
+
 @dataclass(frozen=True)
 class SegmentResult:
     """The trained network (on the CPU, in eval mode) and one row of numbers per 50 steps."""
