@@ -14,6 +14,7 @@ from ssrl_ecg.evaluation.arms import Arm, Scores
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, run_design
 from ssrl_ecg.evaluation.plans import MethodPlan
 from ssrl_ecg.evaluation.report_tables import difference_text
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.training.pretrain import PretrainConfig
 
@@ -64,7 +65,7 @@ def ablation(synthetic_store, tmp_path_factory, methods):
         synthetic_store.labels("super"),
         rotation_splits(synthetic_store.records),
         design,
-        progress=False,
+        Execution(progress=False),
     )
     return make_ablation(folder, methods, n_replicates=400)
 

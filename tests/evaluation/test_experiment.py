@@ -17,10 +17,12 @@ from ssrl_ecg.data.splits import rotation_splits, without_validation
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
-from ssrl_ecg.evaluation.experiment import Experiment, run_experiment
-from ssrl_ecg.evaluation.label_fractions import LabelFractions, arm_folder, load_scores, save_scores
-from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan, TrainingPlan
+from ssrl_ecg.evaluation.cells import group_folder, write_cell
+from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.label_fractions import LabelFractions, load_scores, score_arrays
+from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.report import read_results, write_report
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
@@ -36,6 +38,7 @@ from ssrl_ecg.training.provenance import refuse_seen
 from ssrl_ecg.training.run import run_record
 
 ABOUT = DataDescription("synthetic", "synthetic cohort", "Simulated.", "none")
+QUIET = Execution(progress=False)
 ARMS = (
     "SimCLR frozen probe",
     "SimCLR frozen probe, all layers",
@@ -90,9 +93,9 @@ def finished(synthetic_store, tmp_path_factory, pretraining_rows):
         pytest.MonkeyPatch.context() as patch,
         run_record(folder, command=command, config=config, seed=42, data={"name": "synthetic"}) as run,
     ):
-        patch.setattr("ssrl_ecg.evaluation.experiment.pretrain", watched)
+        patch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", watched)
         run["started"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
-        run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
+        run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET)
         report = make_report(
             folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
         )  # fmt: skip
@@ -118,7 +121,7 @@ def test_row_equals_a_slow_recomputation_from_the_files(finished, synthetic_stor
     row = next(row for row in report.rows if row.name == "supervised" and row.label_fraction == 0.2)
     aurocs, f1s, briers = [], [], []
     for number in range(2):
-        scores, _ = load_scores(arm_folder(folder, "supervised") / f"20pct-{number:02d}.npz")
+        scores, _ = load_scores(group_folder(folder, "supervised") / f"20pct-{number:02d}.npz")
         for split, one in zip(splits, scores, strict=True):
             targets = labels.values[split.test]
             probability, held_out = (
@@ -210,13 +213,13 @@ def test_single_label_rows_are_ranked_by_log_probability(finished, tmp_path):
     (tmp_path / "arms.json").write_text(json.dumps(facts | {"task": "single"}))
     before = make_row(ResultsFolder(tmp_path), "supervised", 0.2, n_replicates=800)
     generator = np.random.default_rng(7)
-    for path in arm_folder(tmp_path, "supervised").glob("20pct-*.npz"):
+    for path in group_folder(tmp_path, "supervised").glob("20pct-*.npz"):
         scores, identity = load_scores(path)
         shifted = [
             Scores(*(part + generator.normal(0, 3, (len(part), 1)) for part in (one.validation, one.test)))
             for one in scores
         ]
-        save_scores(path, shifted, identity)
+        write_cell(path, score_arrays(shifted), identity)
     after = make_row(ResultsFolder(tmp_path), "supervised", 0.2, n_replicates=800)
     assert after.macro_auroc == pytest.approx(before.macro_auroc, abs=1e-3)
     assert (after.f1, after.sensitivity) == pytest.approx((before.f1, before.sensitivity), abs=1e-3)
@@ -236,9 +239,9 @@ def unvalidated(finished, synthetic_store, tmp_path_factory):
         pytest.MonkeyPatch.context() as patch,
         run_record(folder, command=["test"], config={}, seed=42, data={"name": "synthetic"}) as run,
     ):
-        patch.setattr("ssrl_ecg.evaluation.experiment.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
+        patch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
         encoders = finished[0] / "models"
-        run_experiment(experiment, synthetic_store, labels, splits, folder, encoders=encoders, progress=False)
+        run_experiment(experiment, synthetic_store, labels, splits, folder, encoders=encoders, execution=QUIET)
         report = make_report(
             folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
         )  # fmt: skip
@@ -253,7 +256,7 @@ def test_without_validation_every_test_fold_is_ranked_by_one_model(unvalidated):
     folds = np.array(ResultsFolder(folder).records.folds)
     aurocs = []
     for number in range(3):
-        (scores,), _ = load_scores(arm_folder(folder, row.name) / f"16labels-{number:02d}.npz")
+        (scores,), _ = load_scores(group_folder(folder, row.name) / f"16labels-{number:02d}.npz")
         for fold in (7, 8, 9):
             here = folds == fold
             targets = labels.values[split.test][here]
@@ -309,10 +312,10 @@ def test_pretraining_sees_training_folds_and_patients_only(finished, pretraining
 
 def test_pretraining_is_not_repeated(finished, synthetic_store, monkeypatch):
     folder, labels, splits, _ = finished
-    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
+    monkeypatch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
     for path in folder.glob("cells/simclr-frozen-probe/*.npz"):
         path.unlink()
-    run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, progress=False)
+    run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET)
     assert len(list(folder.glob("cells/simclr-frozen-probe/*.npz"))) == 4
 
 
@@ -357,12 +360,12 @@ def test_a_plan_that_starts_on_simulated_records_goes_on_from_their_encoder(synt
     def untrained(make_method, *_, **__):
         return SimpleNamespace(encoder=make_method().encoder, history=[])
 
-    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.simulated_encoder", simulated)
-    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", untrained)
+    monkeypatch.setattr("ssrl_ecg.evaluation.pretrainings.simulated_encoder", simulated)
+    monkeypatch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", untrained)
     plan = replace(usual.methods[0], start=start, n_pretrainings=1)
     experiment = replace(usual, methods=[plan], supervised={}, finetune=None, floors=(), n_pretrainings=1)
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, progress=False)
+    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET)
     ((asked, encoder),) = made
     assert asked == replace(start, pretrain=replace(start.pretrain, seed=plan.pretrain.seed))
     kept = load_encoder(next((tmp_path / "models").glob("*/encoder.safetensors")))
@@ -376,7 +379,7 @@ def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_st
     def untrained(make_method, *_, **__):
         return SimpleNamespace(encoder=make_method().encoder.eval(), history=[])
 
-    monkeypatch.setattr("ssrl_ecg.evaluation.experiment.pretrain", untrained)
+    monkeypatch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", untrained)
     usual = tiny_experiment()
     design = LabelFractions(fractions=(0.3,), n_repeats=(1,))
     methods = [replace(usual.methods[0], finetuned=False)]
@@ -384,14 +387,14 @@ def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_st
         usual, methods=methods, supervised={}, floors=("ensemble",), whole_systems=True, n_pretrainings=1, design=design
     )
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, progress=False)
+    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET)
     arms = {arm.name: arm for arm in ResultsFolder(tmp_path).arms.values()}
     assert "SimCLR fine-tuned" not in arms
     control, system = arms["self-training of the ensemble"], arms["SimCLR in the whole system"]
     assert (control.family, system.family) == ("floor", "method")
     assert control.knowledge
     assert system.knowledge
-    cells = [load_scores(arm_folder(tmp_path, name) / "30pct-00.npz")[0][0].test for name in
+    cells = [load_scores(group_folder(tmp_path, name) / "30pct-00.npz")[0][0].test for name in
              ("ensemble of floors", control.name, system.name)]  # fmt: skip
     assert all(np.isfinite(one).all() for one in cells)
     assert not np.array_equal(cells[0], cells[1])

@@ -1,25 +1,30 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ssrl_ecg.data.splits import rotation_splits, split_by_folds
+from ssrl_ecg.data.splits import Split, rotation_splits, split_by_folds
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Scores
+from ssrl_ecg.evaluation.cells import group_folder, write_cell
 from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
     LabelFractions,
-    arm_folder,
+    arm_jobs,
     cell_files,
     load_scores,
     make_cells,
     rankable_scores,
-    run_cells,
-    save_scores,
+    score_arrays,
+    scored_folds,
     write_frame,
 )
+from ssrl_ecg.evaluation.runner import Execution, run_cells
 from ssrl_ecg.evaluation.summary import ResultsFolder, make_comparisons
+
+QUIET = Execution(progress=False)
 
 
 class CountingArm(Arm):
@@ -134,7 +139,7 @@ def test_with_zero_labels_run_those_arms_that_need_none_and_nowhere_else(parts, 
     write_frame(tmp_path, synthetic_store, labels, splits, cells)
     facts = {"task": labels.task, "arms": [plan.facts() for plan in plans]}
     (tmp_path / "arms.json").write_text(json.dumps(facts))
-    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    run_cells(arm_jobs(plans, synthetic_store, labels, splits, cells), tmp_path, QUIET)
     assert [len(rows) for rows in knows.rows] == [0]
     assert [len(rows) for rows in learns.rows] == [len(cell.rows) for cell in cells if cell.count]
     results = ResultsFolder(tmp_path)
@@ -168,7 +173,7 @@ def test_an_arm_without_labels_is_not_compared_where_no_cell_is_without(parts, s
     write_frame(tmp_path, synthetic_store, labels, splits, cells)
     facts = {"task": labels.task, "arms": [plan.facts() for plan in plans]}
     (tmp_path / "arms.json").write_text(json.dumps(facts))
-    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    run_cells(arm_jobs(plans, synthetic_store, labels, splits, cells), tmp_path, QUIET)
     assert make_comparisons(ResultsFolder(tmp_path), [("learns", "knows")], n_replicates=100) == []
 
 
@@ -177,14 +182,14 @@ def test_interrupted_cells_resume_and_changed_settings_run_again(parts, syntheti
     arm = CountingArm()
     plan = ArmPlan("counting", "floor", {"a": 1}, lambda: arm)
     write_frame(tmp_path, synthetic_store, labels, splits, cells)
-    run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells[:4], progress=False)
-    run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells, progress=False)
+    run_cells(arm_jobs([plan], synthetic_store, labels, splits, cells[:4]), tmp_path, QUIET)
+    run_cells(arm_jobs([plan], synthetic_store, labels, splits, cells), tmp_path, QUIET)
     assert len(arm.rows) == len(cells)
     assert [(fraction, number) for fraction, number, _ in cell_files(tmp_path, "counting")] == [
         (cell.fraction, cell.number) for cell in cells
     ]
     changed = ArmPlan("counting", "floor", {"a": 2}, lambda: arm)
-    run_cells(tmp_path, [changed], synthetic_store, labels, splits, cells[:1], progress=False)
+    run_cells(arm_jobs([changed], synthetic_store, labels, splits, cells[:1]), tmp_path, replace(QUIET, replace=True))
     assert len(arm.rows) == len(cells) + 1
 
 
@@ -197,8 +202,8 @@ def results_of(parts, synthetic_store, tmp_path):
         plan = ArmPlan("counting", "floor", settings, CountingArm)
         write_frame(tmp_path, synthetic_store, labels, splits, cells)
         (tmp_path / "arms.json").write_text(json.dumps({"task": labels.task, "arms": [plan.facts()]}))
-        run_cells(tmp_path, [plan], synthetic_store, labels, splits, cells if computed is None else computed,
-                  progress=False)  # fmt: skip
+        jobs = arm_jobs([plan], synthetic_store, labels, splits, cells if computed is None else computed)
+        run_cells(jobs, tmp_path, replace(QUIET, replace=True))
         return ResultsFolder(tmp_path)
 
     return run
@@ -208,7 +213,7 @@ def test_cells_of_an_earlier_run_with_more_repeats_are_not_mixed_in(parts, resul
     cells = parts[2]
     assert len(results_of(cells, {}).cells("counting", 0.1)) == 3
     fewer = results_of([cell for cell in cells if cell.number < 2 and cell.fraction != 0.5], {})
-    assert len(list(arm_folder(fewer.folder, "counting").glob("*.npz"))) == len(cells)
+    assert len(list(group_folder(fewer.folder, "counting").glob("*.npz"))) == len(cells)
     assert fewer.fractions("counting") == [0.1, 1.0]
     assert [len(fewer.cells("counting", fraction)) for fraction in (0.1, 1.0)] == [2, 2]
 
@@ -216,7 +221,7 @@ def test_cells_of_an_earlier_run_with_more_repeats_are_not_mixed_in(parts, resul
 def test_a_cell_of_other_settings_is_refused_until_the_run_is_repeated(parts, results_of):
     cells = parts[2]
     results = results_of(cells, {"a": 1})
-    stale = arm_folder(results.folder, "counting") / "10pct-01.npz"
+    stale = group_folder(results.folder, "counting") / "10pct-01.npz"
     earlier = stale.read_bytes()
     changed = results_of(cells, {"a": 2})
     assert len(changed.cells("counting", 0.1)) == 3
@@ -229,7 +234,7 @@ def test_a_cell_of_other_settings_is_refused_until_the_run_is_repeated(parts, re
 def test_a_missing_cell_is_named(parts, results_of):
     cells = parts[2]
     results = results_of(cells, {})
-    (arm_folder(results.folder, "counting") / "50pct-01.npz").unlink()
+    (group_folder(results.folder, "counting") / "50pct-01.npz").unlink()
     assert len(results.cells("counting", 0.1)) == 3
     with pytest.raises(InputError, match=r"50pct-01\.npz: a cell is missing"):
         results.cells("counting", 0.5)
@@ -261,7 +266,7 @@ def test_every_arm_gets_the_same_rows(parts, synthetic_store, tmp_path):
     labels, splits, cells = parts
     first, second = CountingArm(), CountingArm()
     plans = [ArmPlan(name, "floor", {}, lambda arm=arm: arm) for name, arm in (("first", first), ("second", second))]
-    run_cells(tmp_path, plans, synthetic_store, labels, splits, cells, progress=False)
+    run_cells(arm_jobs(plans, synthetic_store, labels, splits, cells), tmp_path, QUIET)
     assert all(np.array_equal(a, b) for a, b in zip(first.rows, second.rows, strict=True))
 
 
@@ -270,7 +275,7 @@ def test_scores_round_trip_and_are_readable_without_pickle(tmp_path):
         Scores(np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)),
         Scores(np.full((1, 3), 2.0), np.full((2, 3), 3.0)),
     ]
-    save_scores(tmp_path / "cells" / "x" / "10pct-00.npz", scores, "identity")
+    write_cell(tmp_path / "cells" / "x" / "10pct-00.npz", score_arrays(scores), "identity")
     loaded, identity = load_scores(tmp_path / "cells" / "x" / "10pct-00.npz")
     assert identity == "identity"
     assert all(
@@ -293,10 +298,34 @@ def test_frame_names_records_not_rows(parts, synthetic_store, tmp_path):
     assert len(lines) == 1 + len(np.unique(np.concatenate([split.test for split in splits])))
 
 
-def test_arm_folder_is_a_plain_name(tmp_path):
-    assert arm_folder(tmp_path, "MiniRocket + ridge").name == "minirocket-ridge"
+def test_group_folder_is_a_plain_name(tmp_path):
+    assert group_folder(tmp_path, "MiniRocket + ridge").name == "minirocket-ridge"
 
 
 def test_an_empty_fold_is_named(synthetic_store):
     with pytest.raises(InputError, match="11"):
         split_by_folds(synthetic_store.records, [1], [2], [11])
+
+
+def test_seeds_can_be_named_and_never_twice(synthetic_store):
+    labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
+    patients = synthetic_store.records["patient_id"].to_numpy()
+    named = LabelFractions(fractions=(0.1, 1.0), n_repeats=(3, 3), seeds=(42, 52, 62))
+    cells = make_cells(named, labels, patients, splits[0].train)
+    assert [cell.seed for cell in cells] == [42, 52, 62] * 2
+    counted = LabelFractions(fractions=(0.1,), n_repeats=(1,), first_seed=52)
+    (alone,) = make_cells(counted, labels, patients, splits[0].train)
+    np.testing.assert_array_equal(alone.rows, cells[1].rows)
+    with pytest.raises(InputError, match="two seeds are equal"):
+        LabelFractions(fractions=(0.1,), n_repeats=(2,), seeds=(42, 42))
+    with pytest.raises(InputError, match="more repeats than seeds"):
+        LabelFractions(fractions=(0.1,), n_repeats=(3,), seeds=(42, 52))
+
+
+def test_a_split_that_cuts_through_folds_is_scored_as_one_fold(synthetic_store):
+    folds = synthetic_store.records["fold"].to_numpy()
+    whole = rotation_splits(synthetic_store.records)
+    np.testing.assert_array_equal(scored_folds(synthetic_store, whole), folds)
+    rows = np.arange(len(folds))
+    cut = Split(rows[::3], rows[1::3], rows[2::3])
+    assert not scored_folds(synthetic_store, [cut]).any()

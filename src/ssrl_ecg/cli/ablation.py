@@ -17,7 +17,8 @@ from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
-from ssrl_ecg.evaluation.experiment import Experiment, run_experiment
+from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.plans import Experiment
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.metrics.comparison import check_replicates
 from ssrl_ecg.training.run import run_record, tune_allocator

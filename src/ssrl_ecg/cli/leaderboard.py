@@ -16,9 +16,9 @@ from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
 from ssrl_ecg.data.description import describe_data
-from ssrl_ecg.evaluation.experiment import Experiment, run_experiment
+from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
-from ssrl_ecg.evaluation.plans import EncoderPlan, MethodPlan
+from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS

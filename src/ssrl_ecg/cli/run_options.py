@@ -10,9 +10,8 @@ from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_training import RunTrainingOptions
 from ssrl_ecg.cli.signal_options import EncoderOptions
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.experiment import Experiment
 from ssrl_ecg.evaluation.floors import FLOORS
-from ssrl_ecg.evaluation.plans import EncoderPlan
+from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.signals.preprocessing import Preprocessing

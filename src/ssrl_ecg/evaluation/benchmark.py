@@ -22,8 +22,9 @@ from ssrl_ecg.data.splits import Split, without_validation
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import ProbeArm
+from ssrl_ecg.evaluation.cells import group_folder
 from ssrl_ecg.evaluation.groups import group_score, patient_groups
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, arm_folder, make_cells
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.report_data import ReportData
 from ssrl_ecg.evaluation.report_scores import GroupScore
 from ssrl_ecg.evaluation.summary import BOOTSTRAP_SEED, ResultsFolder
@@ -107,7 +108,7 @@ def check_plans(plans: Sequence[ArmPlan], n_amounts: int, n_replicates: int) -> 
     Raises:
         InputError: a name that is a floor's, or too few replicates for Holm's correction.
     """
-    folders = [arm_folder(Path(), plan.name).name for plan in plans]
+    folders = [group_folder(Path(), plan.name).name for plan in plans]
     if not folders[0] or folders[0] in folders[1:]:
         raise InputError(
             "choose another name", field="name", expected="letters, and not a floor's", found=plans[0].name

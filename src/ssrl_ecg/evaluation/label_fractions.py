@@ -7,19 +7,17 @@ run that need none.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import log_softmax
-from tqdm import tqdm
 
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.labels import Task as TaskName
@@ -27,6 +25,9 @@ from ssrl_ecg.data.splits import Split, assert_patients_disjoint, nested_subsets
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
+from ssrl_ecg.evaluation.cell_jobs import CellJob, Key, require_finite
+from ssrl_ecg.evaluation.cells import cell_path, identity_of, read_cell
+from ssrl_ecg.evaluation.runner import Execution, Outcomes, check_cells, run_cells
 from ssrl_ecg.files import atomic_path, jsonable, write_json
 
 
@@ -45,6 +46,8 @@ class LabelFractions:
     """Subsets at each count above 0."""
     first_seed: int = 42
     """Repeat k draws its nested subsets, and everything its trainings draw, from seed first_seed + k."""
+    seeds: tuple[int, ...] = ()
+    """The seed of each repeat, if they are not to count up from ``first_seed``."""
 
     def __post_init__(self) -> None:
         if len(self.fractions) != len(self.n_repeats) or not self.fractions + self.counts:
@@ -58,6 +61,19 @@ class LabelFractions:
             raise InputError("at least one repeat of every amount of labels", field="repeats", found=found)
         if min(self.counts, default=0) < 0:
             raise InputError("no such number of labels", field="counts", expected="0 or more", found=min(self.counts))
+        if self.seeds:
+            self._check_seeds()
+
+    def _check_seeds(self) -> None:
+        needed = max(*self.n_repeats, self.count_repeats if any(self.counts) else 1)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise InputError("two seeds are equal: their repeats would be one", field="seeds", found=self.seeds)
+        if len(self.seeds) < needed:
+            raise InputError("there are more repeats than seeds", field="seeds", expected=needed, found=len(self.seeds))
+
+    def seed_of(self, repeat: int) -> int:
+        """Seed of a repeat, counted from 0."""
+        return self.seeds[repeat] if self.seeds else self.first_seed + repeat
 
     @property
     def n_amounts(self) -> int:
@@ -106,7 +122,7 @@ def make_cells(design: LabelFractions, labels: Labels, patients: np.ndarray, tra
     cells = [Cell(0.0, 0, design.first_seed, training_rows[:0], 0)] if 0 in design.counts else []
     for repeat in range(max((amount.n_repeats for amount in amounts), default=0)):
         wanted = [amount for amount in amounts if repeat < amount.n_repeats]
-        seed = design.first_seed + repeat
+        seed = design.seed_of(repeat)
         subsets = nested_subsets(labels, patients, [one.fraction for one in wanted], seed, rows=training_rows)
         cells += [Cell(one.fraction, repeat, seed, subsets[one.fraction], one.count) for one in wanted]
     return sorted(cells, key=lambda cell: (cell.fraction, cell.number))
@@ -136,17 +152,13 @@ def _amounts(design: LabelFractions, n_labelled: int) -> list[_Amount]:
     return amounts
 
 
-def arm_folder(folder: Path, arm_name: str) -> Path:
-    """Where an arm's cells are kept."""
-    return folder / "cells" / re.sub(r"[^a-z0-9]+", "-", arm_name.lower()).strip("-")
-
-
 def write_frame(
     folder: Path, store: RecordStore, labels: Labels, splits: Sequence[Split], cells: Sequence[Cell]
 ) -> None:
     """Write what scores refer to: ``records.csv`` (held-out, with labels), ``splits.json``, ``subsets.json`` (ids)."""
     held_out = np.unique(np.concatenate([np.concatenate([split.validation, split.test]) for split in splits]))
-    table = store.records.iloc[held_out][["record_id", "patient_id", "fold"]].reset_index(drop=True)
+    table = store.records.assign(fold=scored_folds(store, splits)).iloc[held_out]
+    table = table[["record_id", "patient_id", "fold"]].reset_index(drop=True)
     values = pd.DataFrame(labels.values[held_out], columns=list(labels.classes))
     with atomic_path(folder / "records.csv") as temporary:
         pd.concat([table, values], axis=1).to_csv(temporary, index=False)
@@ -158,33 +170,43 @@ def write_frame(
     write_json(folder / "subsets.json", {cell.name: describe_cell(cell, ids) for cell in cells})
 
 
+def scored_folds(store: RecordStore, splits: Sequence[Split]) -> np.ndarray:
+    """Fold of every record, within which scores are compared: the store's, or 0 where a split cuts through folds.
+
+    A split drawn at random, or read from lists, tests a part of every fold; its test part is then one fold.
+    """
+    folds = store.records["fold"].to_numpy()
+    is_cut = any(np.isin(folds[split.test], folds[split.train]).any() for split in splits)
+    return np.zeros_like(folds) if is_cut else folds
+
+
 def describe_cell(cell: Cell, ids: np.ndarray) -> dict[str, Any]:
     """What ``subsets.json`` says of a cell: its label fraction, its seed and the ids of its records."""
     return {"label_fraction": cell.fraction, "seed": cell.seed, "records": ids[cell.rows].tolist()}
 
 
-def save_scores(path: Path, scores: Sequence[Scores], identity: str) -> None:
-    """Write one cell's scores of all splits and the training's history, compressed, whole or not at all."""
+def score_arrays(scores: Sequence[Scores]) -> dict[str, Any]:
+    """One cell's scores of all splits and the training's history, as arrays of its file."""
     arrays: dict[str, Any] = {
         f"{part}_{number}": np.asarray(getattr(one, part), np.float32)
         for number, one in enumerate(scores)
         for part in ("validation", "test")
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        history = json.dumps(jsonable(scores[0].history))
-        np.savez_compressed(file, identity=np.array(identity), history=np.array(history), **arrays)
+    return {"history": np.array(json.dumps(jsonable(scores[0].history)))} | arrays
 
 
 def load_scores(path: Path) -> tuple[list[Scores], str]:
-    """Read one cell's scores and the identity of the arm and task that made them."""
-    with np.load(path, allow_pickle=False) as archive:
-        n_splits = sum(name.startswith("test_") for name in archive.files)
-        stored = json.loads(str(archive["history"])) if "history" in archive.files else []
-        history = tuple({name: math.nan if x is None else x for name, x in row.items()} for row in stored)
-        scores = [
-            Scores(archive[f"validation_{number}"], archive[f"test_{number}"], history) for number in range(n_splits)
-        ]
-        return scores, str(archive["identity"])
+    """Read one cell's scores and the identity of the arm and task that made them.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    arrays, identity = read_cell(path)
+    n_splits = sum(name.startswith("test_") for name in arrays)
+    stored = json.loads(str(arrays["history"])) if "history" in arrays else []
+    history = tuple({name: math.nan if x is None else x for name, x in row.items()} for row in stored)
+    scores = [Scores(arrays[f"validation_{number}"], arrays[f"test_{number}"], history) for number in range(n_splits)]
+    return scores, identity
 
 
 def rankable_scores(scores: np.ndarray, task: TaskName, *, gives_logits: bool) -> np.ndarray:
@@ -203,14 +225,6 @@ def rankable_scores(scores: np.ndarray, task: TaskName, *, gives_logits: bool) -
     return np.asarray(log_softmax(np.asarray(scores, dtype=np.float64), axis=1))
 
 
-def identity_of(*parts: object) -> str:
-    """Short hash of settings and row arrays."""
-    text = json.dumps(
-        [part.tolist() if isinstance(part, np.ndarray) else part for part in parts], sort_keys=True, default=str
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class ArmPlan:
     """An arm that is built only if one of its cells is missing.
@@ -224,6 +238,7 @@ class ArmPlan:
         needs_labels: False for an arm that learns from no label: it runs with zero labels, and only there.
         compared: whether differences from it, or for a method its differences, are tested.
         knowledge: whether clinical knowledge takes part: measurements, criteria, or a simulator built on them.
+        pretrainings: cells of the pretrainings it builds on; its own cells take them in turn (``arms.in_turn``).
     """
 
     name: str
@@ -234,6 +249,7 @@ class ArmPlan:
     needs_labels: bool = True
     compared: bool = True
     knowledge: bool = False
+    pretrainings: tuple[Key, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """What ``arms.json`` says of the arm, for whoever reads its scores."""
@@ -244,6 +260,10 @@ class ArmPlan:
         """Those of the cells in which the arm runs."""
         return [cell for cell in cells if bool(len(cell.rows)) == self.needs_labels]
 
+    def needs(self, cell: Cell) -> tuple[Key, ...]:
+        """The pretraining that a cell builds on, if any."""
+        return (self.pretrainings[cell.seed % len(self.pretrainings)],) if self.pretrainings else ()
+
 
 def run_design(
     folder: Path,
@@ -252,9 +272,9 @@ def run_design(
     labels: Labels,
     splits: Sequence[Split],
     design: LabelFractions,
-    *,
-    progress: bool = True,
-) -> None:
+    execution: Execution | None = None,
+    pretrainings: Sequence[CellJob] = (),
+) -> Outcomes:
     """Draw the subsets, write what the scores refer to, and compute every missing cell.
 
     Records without a label are neither trained nor tested on.
@@ -266,68 +286,66 @@ def run_design(
         labels: targets of every row.
         splits: splits with the same training rows.
         design: how many labels, how often.
-        progress: show a progress bar over the cells that are missing.
+        execution: how cells are computed.
+        pretrainings: jobs the arms build on.
 
     Raises:
-        InputError: a patient on both sides of a split, or what ``make_cells`` refuses.
+        InputError: a patient on both sides of a split, or what ``make_cells`` or ``run_cells`` refuse.
     """
     for split in splits:
         assert_patients_disjoint(store.records, split)
     known = [Split(*(part[labels.known[part]] for part in split.parts().values())) for split in splits]
     cells = make_cells(design, labels, store.records["patient_id"].to_numpy(), known[0].train)
+    jobs = [*pretrainings, *arm_jobs(plans, store, labels, known, cells)]
+    check_cells(jobs, folder, execution)
     write_frame(folder, store, labels, known, cells)
     write_json(folder / "arms.json", {"task": labels.task, "arms": [plan.facts() for plan in plans]})
-    run_cells(folder, plans, store, labels, known, cells, progress=progress)
+    return run_cells(jobs, folder, execution)
 
 
-def run_cells(
-    folder: Path,
-    plans: Sequence[ArmPlan],
-    store: RecordStore,
-    labels: Labels,
-    splits: Sequence[Split],
-    cells: Sequence[Cell],
-    *,
-    progress: bool = True,
-) -> None:
-    """Compute every missing cell of every arm; a cell already there with the same identity is kept.
-
-    ``identities.json`` (arm -> cell -> identity) is written first, so that whoever reads the folder can tell these
-    cells from those an earlier run with other settings left there.
+def arm_jobs(
+    plans: Sequence[ArmPlan], store: RecordStore, labels: Labels, splits: Sequence[Split], cells: Sequence[Cell]
+) -> list[CellJob]:
+    """Jobs of every arm in each cell it runs in.
 
     Args:
-        folder: results folder; cells go to ``cells/<arm>/<amount>-<number>.npz``.
         plans: the arms.
         store: the records.
         labels: targets of every row.
         splits: splits with the same training rows.
         cells: label subsets.
-        progress: show a progress bar over the cells that are missing.
     """
-    write_json(
-        folder / "identities.json",
-        {plan.name: {cell.name: _cell_identity(plan, cell, splits) for cell in plan.cells(cells)} for plan in plans},
-    )
-    missing = [
-        (plan, cell) for plan in plans for cell in plan.cells(cells) if not _is_there(folder, plan, cell, splits)
+    return [
+        CellJob(plan.name, cell.name, _cell_identity(plan, cell, splits), partial(of_arm, cell), plan.needs(cell))
+        for plan in plans
+        for of_arm in [_ArmScores(plan, store, labels, splits)]
+        for cell in plan.cells(cells)
     ]
-    built: dict[str, Arm] = {}
-    for plan, cell in tqdm(missing, desc="cells", disable=not progress, unit="cell"):
-        if plan.name not in built:
-            built = {plan.name: plan.build()}
-        scores = built[plan.name].run(Task(store, labels, cell.rows, splits, cell.seed))
-        save_scores(arm_folder(folder, plan.name) / f"{cell.name}.npz", scores, _cell_identity(plan, cell, splits))
+
+
+@dataclass
+class _ArmScores:
+    """Scores of one arm; it is built with its first cell, in whatever process that is computed."""
+
+    plan: ArmPlan
+    store: RecordStore
+    labels: Labels
+    splits: Sequence[Split]
+
+    @cached_property
+    def _arm(self) -> Arm:
+        return self.plan.build()
+
+    def __call__(self, cell: Cell) -> dict[str, Any]:
+        scores = self._arm.run(Task(self.store, self.labels, cell.rows, self.splits, cell.seed))
+        require_finite({f"scores of split {number}": one.test for number, one in enumerate(scores)})
+        return score_arrays(scores)
 
 
 def _cell_identity(plan: ArmPlan, cell: Cell, splits: Sequence[Split]) -> str:
     return identity_of(
         plan.settings, cell.seed, cell.rows, *(part for split in splits for part in (split.validation, split.test))
     )
-
-
-def _is_there(folder: Path, plan: ArmPlan, cell: Cell, splits: Sequence[Split]) -> bool:
-    path = arm_folder(folder, plan.name) / f"{cell.name}.npz"
-    return path.exists() and load_scores(path)[1] == _cell_identity(plan, cell, splits)
 
 
 def cell_files(folder: Path, arm_name: str, *, needs_labels: bool = True) -> Iterator[tuple[float, int, Path]]:
@@ -340,7 +358,7 @@ def cell_files(folder: Path, arm_name: str, *, needs_labels: bool = True) -> Ite
     """
     subsets = json.loads((folder / "subsets.json").read_text(encoding="utf-8"))
     found = [
-        (subset["label_fraction"], int(name.rpartition("-")[2]), arm_folder(folder, arm_name) / f"{name}.npz")
+        (subset["label_fraction"], int(name.rpartition("-")[2]), cell_path(folder, arm_name, name))
         for name, subset in subsets.items()
         if bool(subset["records"]) == needs_labels
     ]

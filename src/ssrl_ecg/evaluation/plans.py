@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ssrl_ecg.augmentations.recipes import Recipe
+from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors
+from ssrl_ecg.evaluation.label_fractions import LabelFractions
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods.method import Method
+from ssrl_ecg.metrics.comparison import check_replicates
 from ssrl_ecg.models.encoder import Encoder, EncoderConfig
+from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.classify import ClassifyConfig
+from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import PretrainConfig
 from ssrl_ecg.training.run import as_config
 
@@ -77,3 +83,62 @@ class TrainingPlan:
     def settings(self) -> dict[str, Any]:
         """Plain values that identify the training."""
         return {"config": as_config(self.config), "recipe": self.recipe.to_dict()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything the main job needs beside the data."""
+
+    encoder: EncoderPlan
+    """Of the supervised rows, and of every method without its own."""
+    preprocessing: Preprocessing
+    """Not fitted yet; it is fitted on the training signals of the splits."""
+    methods: Sequence[MethodPlan]
+    supervised: Mapping[str, TrainingPlan]
+    """Rows that are trained from scratch, by name."""
+    finetune: TrainingPlan | None
+    design: LabelFractions
+    n_pretrainings: int = 3
+    """Pretrainings per method, seeds counted up from the method's; cells take them in turn."""
+    floors: Sequence[str] | None = None
+    """Names of ``FLOORS``; None for the default ones that fit the label set."""
+    attention_probe: bool = False
+    """Whether frozen encoders are also read out by attention (``training.attention_probe``)."""
+    whole_systems: bool = False
+    """Whether the floors' ensemble also teaches students, in each method's features and, as a control, without them."""
+    compute: Compute = field(default_factory=Compute)
+
+    def check(self, n_replicates: int, level: float = 0.95) -> None:
+        """Refuse, before hours of training, what would fail after them.
+
+        Args:
+            n_replicates: bootstrap replicates of the report.
+            level: nominal coverage of its intervals.
+
+        Raises:
+            InputError: an unknown floor or one whose package is missing, or too few replicates for Holm's correction of
+                all comparisons.
+        """
+        floors = DEFAULT_FLOORS if self.floors is None else self.floors
+        check_floors(floors)
+        n_methods = len(self.methods) * (1 if self.finetune is None else 2)
+        n_others = len(self.supervised) + 1 + sum(FLOORS[name].compared for name in floors)
+        n_comparisons = n_methods * n_others * self.design.n_amounts
+        check_replicates(n_comparisons, n_replicates, level)
+
+    def processes(self) -> dict[str, int]:
+        """Plain values that identify a training by several processes, whose batches add up; none for a single one."""
+        return {"devices": self.compute.devices} if self.compute.devices > 1 else {}
+
+    def encoder_of(self, method: MethodPlan | None) -> EncoderPlan:
+        """The encoder a method is pretrained in; of None, the experiment's."""
+        return self.encoder if method is None or method.encoder is None else method.encoder
+
+    def n_pretrainings_of(self, method: MethodPlan | None) -> int:
+        """How many encoders a method, or the random floor, has."""
+        return self.n_pretrainings if method is None or method.n_pretrainings is None else method.n_pretrainings
+
+    @property
+    def encoders(self) -> tuple[EncoderPlan, ...]:
+        """Every encoder once, the experiment's first."""
+        return tuple(dict.fromkeys([self.encoder, *(self.encoder_of(method) for method in self.methods)]))

@@ -92,11 +92,7 @@ def run_cells(jobs: Sequence[CellJob], folder: Path, execution: Execution | None
         OSError: the machine refused while a cell was computed or written.
     """
     execution = execution or Execution()
-    listed = by_key(jobs)
-    refuse_second_run(folder)
-    states = {key: cell_state(folder, *key, job.identity) for key, job in listed.items()}
-    if not execution.replace:
-        _refuse_others(folder, states)
+    listed, states = check_cells(jobs, folder, execution)
     for key in (key for key, state in states.items() if state == "damaged"):
         warnings.warn(f"{cell_path(folder, *key)} is damaged and is computed again", stacklevel=2)
     wanted = _wanted(listed, states, retry_failed=execution.retry_failed)
@@ -107,6 +103,31 @@ def run_cells(jobs: Sequence[CellJob], folder: Path, execution: Execution | None
     desk.work()
     failures = [read_failure(folder, *key, job.identity) for key, job in listed.items()]
     return Outcomes(n_kept, desk.n_computed, tuple(one for one in failures if one is not None))
+
+
+def check_cells(
+    jobs: Sequence[CellJob], folder: Path, execution: Execution | None = None
+) -> tuple[dict[Key, CellJob], dict[Key, CellState]]:
+    """Refuse, before anything is written, what ``run_cells`` would refuse.
+
+    Args:
+        jobs: all cells of the folder.
+        folder: results folder.
+        execution: how they are to be computed.
+
+    Returns:
+        The jobs and what is there of them, by group and name.
+
+    Raises:
+        InputError: two cells are one, the folder holds cells of other settings, data or code, or another run is at work
+            in it.
+    """
+    listed = by_key(jobs)
+    refuse_second_run(folder)
+    states = {key: cell_state(folder, *key, job.identity) for key, job in listed.items()}
+    if execution is None or not execution.replace:
+        _refuse_others(folder, states)
+    return listed, states
 
 
 def _refuse_others(folder: Path, states: Mapping[Key, CellState]) -> None:

@@ -14,7 +14,8 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation.arms import Task
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, Cell, identity_of, rankable_scores
+from ssrl_ecg.evaluation.cells import identity_of
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, Cell, rankable_scores
 from ssrl_ecg.files import write_json
 from ssrl_ecg.metrics.inputs import macro
 from ssrl_ecg.metrics.multilabel import auroc

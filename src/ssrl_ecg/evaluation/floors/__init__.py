@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.cells import identity_of
 from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
 from ssrl_ecg.evaluation.floors.minirocket import N_KERNELS, check_minirocket
 from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
 from ssrl_ecg.evaluation.kept_beside import signals_version
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, identity_of
+from ssrl_ecg.evaluation.label_fractions import ArmPlan
 from ssrl_ecg.signals.criteria import SUPERCLASSES
 from ssrl_ecg.signals.preprocessing import Preprocessing
 
