@@ -1,32 +1,33 @@
-"""Which files, how they are read, by which classifier, and what became of those that were left out."""
+"""Which files, how they are read, and what became of those that were left out."""
 
 from __future__ import annotations
 
 import csv
+import os
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import tyro
 
 from ssrl_ecg.data.recording import FileReader
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
-from ssrl_ecg.predict.files import find_recordings
+from ssrl_ecg.predict.files import Answerer, Outcome, answer_files, find_recordings
 from ssrl_ecg.signals.leads import LEADS
-from ssrl_ecg.weights import packaged_classifier
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
-    """Recordings in files, and a classifier."""
+    """Recordings in files."""
 
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Recordings of any format that docs/formats.md lists, or folders of them."""
-    checkpoint: Path | None = None
-    """Checkpoint of a classifier; without it the one that comes with the package."""
     file_rate_hz: Annotated[float | None, tyro.conf.arg(aliases=["--sampling-rate-hz"])] = None
     """Sampling rate of files that do not tell theirs."""
     unit: Literal["mV", "uV", "V"] | None = None
@@ -52,13 +53,10 @@ class FileOptions:
             raise InputError("give recordings, or folders of them")
         return find_recordings(self.files)
 
-    def checkpoint_path(self) -> Path:
-        """Return the checkpoint.
-
-        Raises:
-            InputError: none was given, and none came with the package.
-        """
-        return self.checkpoint or packaged_classifier()
+    def outcomes(self, answerer: Answerer[T], paths: Sequence[Path]) -> Iterator[Outcome[T]]:
+        """Answer for the files, in several processes if there are many."""
+        n_jobs = self.n_jobs or os.cpu_count() or 1
+        return answer_files(answerer, paths, self.reader(), duration_s=self.duration_s, n_jobs=n_jobs)
 
 
 class Rejections:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from ssrl_ecg.cli.file_options import FileOptions, Rejections
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
-from ssrl_ecg.predict.files import answer_files
-from ssrl_ecg.predict.predictor import COVERAGE, Prediction, Predictor, Prepared
+from ssrl_ecg.predict.predictor import COVERAGE, Predictor
 from ssrl_ecg.predict.writing import Form, rows_writer
-from ssrl_ecg.training.checkpoint import load_classifier
+from ssrl_ecg.weights import packaged_classifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +28,8 @@ class PredictOptions(FileOptions):
     those the classifier was trained on. The exit code is 3 when recordings had to be left out.
     """
 
+    checkpoint: Path | None = None
+    """Checkpoint of a classifier; without it the one that comes with the package."""
     coverage: float = COVERAGE
     """Share of right answers that label sets keep, for each class, in (0, 1)."""
     json: bool = False
@@ -43,31 +43,17 @@ class PredictOptions(FileOptions):
 def main(argv: list[str]) -> int:
     """Run the command; exit code 3 if recordings were left out."""
     options = parse(PredictOptions, argv, "ssrl-ecg predict")
-    form = _form(options)
-    checkpoint, paths = options.checkpoint_path(), options.recordings()
-    outcomes = answer_files(
-        checkpoint,
-        paths,
-        options.reader(),
-        predict_prepared,
-        coverage=options.coverage,
-        duration_s=options.duration_s,
-        n_jobs=options.n_jobs or os.cpu_count() or 1,
-    )
-    classes = load_classifier(checkpoint).classes
+    form, paths = _form(options), options.recordings()
+    predictor = Predictor.load(options.checkpoint or packaged_classifier(), coverage=options.coverage)
+    classes = predictor.checkpoint.classes
     with _output(options.out) as file, Rejections(options.out, len(paths)) as rejections:
         write = rows_writer(form, file, classes)
-        for outcome in outcomes:
+        for outcome in options.outcomes(predictor, paths):
             if outcome.answer is None:
                 rejections.add(outcome.path, outcome.rejected)
             else:
                 write(outcome.path, outcome.answer)
     return INCOMPLETE if rejections.n_rejected else DONE
-
-
-def predict_prepared(predictor: Predictor, recordings: Sequence[Prepared]) -> list[Prediction]:
-    """Ask for predictions."""
-    return predictor.predict_prepared(recordings)
 
 
 def _form(options: PredictOptions) -> Form:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from joblib import Parallel, delayed
 
 from ssrl_ecg.data.recording import SUFFIXES, FileReader
+from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.predict.predictor import Predictor, Prepared
+from ssrl_ecg.predict.preparation import Prepared
 
 CHUNK = 64
 """Recordings that are held at once by a process; so few are not worth a second process."""
@@ -21,8 +22,17 @@ _SIGNAL_SUFFIXES = (".dat", ".mat")
 _RECORDING_SUFFIXES = frozenset((*SUFFIXES, ".mat"))
 
 T = TypeVar("T")
-Answering = Callable[[Predictor, Sequence[Prepared]], Sequence[T]]
-"""What is asked of the classifier: one answer per recording."""
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Answerer(Protocol[T_co]):
+    """What answers for recordings: a ``Predictor``, an ``Embedder``."""
+
+    def prepare(self, recording: SignalFile) -> Prepared:
+        """Map a recording to what the network wants, or raise ``InputError``."""
+
+    def answer(self, recordings: Sequence[Prepared]) -> Sequence[T_co]:
+        """Return an answer per recording."""
 
 
 class Outcome(NamedTuple, Generic[T]):
@@ -68,77 +78,56 @@ def _is_recording(path: Path) -> bool:
 
 
 def answer_files(
-    checkpoint: Path,
+    answerer: Answerer[T],
     paths: Sequence[Path],
     reader: FileReader,
-    ask: Answering[T],
     *,
-    coverage: float,
     duration_s: float | None = None,
     n_jobs: int = 1,
 ) -> Iterator[Outcome[T]]:
     """Answer for files one after the other, in their order, reading on while earlier answers are taken.
 
     Args:
-        checkpoint: of a classifier.
+        answerer: gives the answers; every process has a copy of it.
         paths: the files.
         reader: how they are read.
-        ask: what is asked of the classifier; a function of a module, for processes must find it.
-        coverage: of label sets.
         duration_s: seconds of each recording that are used; None uses all.
-        n_jobs: processes, of which each has the classifier in memory.
+        n_jobs: processes.
 
-    Raises:
-        InputError: the checkpoint cannot be used. Files that cannot be used are outcomes.
+    Yields:
+        An outcome per file; files that cannot be used have the reason in theirs.
     """
-    if n_jobs == 1 or len(paths) <= CHUNK:
-        predictor = Predictor.load(checkpoint, coverage=coverage)
-        for chunk in _chunks(paths):
-            yield from _answer(predictor, chunk, reader, ask, duration_s)
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    if n_jobs == 1 or len(chunks) == 1:
+        for chunk in chunks:
+            yield from _answer(answerer, chunk, reader, duration_s)
         return
-    jobs = (
-        delayed(_answer_elsewhere)(checkpoint.absolute(), coverage, chunk, reader, ask, duration_s)
-        for chunk in _chunks([path.absolute() for path in paths])
-    )
-    names = iter(paths)
+    here = Path.cwd()
+    jobs = (delayed(_answer_elsewhere)(answerer, chunk, reader, duration_s, here) for chunk in chunks)
     for outcomes in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
-        for outcome in outcomes:
-            yield outcome._replace(path=next(names))
-
-
-def _chunks(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    return (paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
-
-
-@lru_cache(maxsize=1)
-def _predictor(checkpoint: Path, coverage: float) -> Predictor:
-    """Read a checkpoint once per process."""
-    torch.set_num_threads(1)
-    return Predictor.load(checkpoint, coverage=coverage)
+        yield from outcomes
 
 
 def _answer_elsewhere(
-    checkpoint: Path,
-    coverage: float,
-    paths: Sequence[Path],
-    reader: FileReader,
-    ask: Answering[T],
-    duration_s: float | None,
+    answerer: Answerer[T], paths: Sequence[Path], reader: FileReader, duration_s: float | None, folder: Path
 ) -> list[Outcome[T]]:
-    return _answer(_predictor(checkpoint, coverage), paths, reader, ask, duration_s)
+    """Answer in a process of its own, which may have been started in another folder."""
+    torch.set_num_threads(1)
+    with chdir(folder):
+        return _answer(answerer, paths, reader, duration_s)
 
 
 def _answer(
-    predictor: Predictor, paths: Sequence[Path], reader: FileReader, ask: Answering[T], duration_s: float | None
+    answerer: Answerer[T], paths: Sequence[Path], reader: FileReader, duration_s: float | None
 ) -> list[Outcome[T]]:
     """Read, prepare and answer one chunk."""
     prepared: dict[int, Prepared] = {}
     rejected: dict[int, str] = {}
     for place, path in enumerate(paths):
         try:
-            prepared[place] = predictor.prepare(reader.read(path, duration_s))
+            prepared[place] = answerer.prepare(reader.read(path, duration_s))
         except InputError as error:
             reason = InputError(error.what, field=error.field, expected=error.expected, found=error.found)
             rejected[place] = str(reason)
-    answers = dict(zip(prepared, ask(predictor, list(prepared.values())), strict=True)) if prepared else {}
+    answers = dict(zip(prepared, answerer.answer(list(prepared.values())), strict=True)) if prepared else {}
     return [Outcome(path, answers.get(place), rejected.get(place, "")) for place, path in enumerate(paths)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ssrl_ecg.data.source import SignalFile
@@ -16,35 +15,18 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.metrics.inputs import FloatArray, check_level
 from ssrl_ecg.metrics.platt import uncalibrated
 from ssrl_ecg.metrics.thresholds import DEFAULT_THRESHOLD
+from ssrl_ecg.predict.preparation import Preparation, Prepared, by_length
 from ssrl_ecg.predict.reliability import Reliability
-from ssrl_ecg.signals.character import Character, character
-from ssrl_ecg.signals.leads import LEADS
-from ssrl_ecg.signals.quality import bridged, quality_warnings
+from ssrl_ecg.signals.character import N_ARRANGEMENT_FACTS, Character, character
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, load_classifier
-from ssrl_ecg.training.windows import over_windows
 
 Answer = Literal["no", "yes", "yes or no", "neither"]
 """What a label set leaves open about a class: one answer, both (the score does not tell) or none (unlike both)."""
 
 COVERAGE = 0.9
 """Share of the right answers that label sets keep by default."""
-LONGEST_S = 3600.0
-"""Longer recordings are refused: all windows of a recording are held at once."""
-
 _ANSWERS: tuple[Answer, ...] = ("neither", "no", "yes", "yes or no")
 """At the place no + 2 yes."""
-
-
-class Prepared(NamedTuple):
-    """A recording as the classifier wants it, not yet normalised.
-
-    Attributes:
-        signal_mv: (12, time) float32 in mV, canonical leads, at the classifier's rate.
-        warnings: what is odd about the recording.
-    """
-
-    signal_mv: NDArray[np.float32]
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -92,8 +74,7 @@ class Predictor:
         check_level(coverage)
         self.checkpoint, self.coverage = checkpoint, coverage
         self.reliability = Reliability.of(checkpoint)
-        self._all_leads = replace(checkpoint.preprocessing, leads=LEADS, mean_mv=None, sd_mv=None)
-        self._rows = [LEADS.index(lead) for lead in checkpoint.preprocessing.leads]
+        self._preparation = Preparation(checkpoint.preprocessing)
 
     @classmethod
     def load(cls, path: str | Path, *, coverage: float = COVERAGE) -> Predictor:
@@ -111,26 +92,18 @@ class Predictor:
             ) from error
 
     def prepare(self, recording: SignalFile) -> Prepared:
-        """Map a recording's leads and rate to the classifier's, and look at its quality.
+        """Map a recording to what the classifier wants; see ``Preparation.prepare``.
 
         Raises:
-            InputError: a lead is missing or has long gaps, or the recording is shorter than the classifier's window or
-                longer than ``LONGEST_S``.
+            InputError: it cannot be mapped.
         """
-        rate_hz, n_samples = recording.sampling_rate_hz, recording.signal_mv.shape[-1]
-        duration_s = n_samples / rate_hz
-        if duration_s > LONGEST_S:
-            raise InputError("recording is too long", expected=f"at most {LONGEST_S:g} s", found=f"{duration_s:g} s")
-        warnings = [*recording.warnings]
-        is_canonical = tuple(recording.leads) == LEADS
-        if is_canonical:
-            warnings += quality_warnings(recording.signal_mv, rate_hz)
+        prepared = self._preparation.prepare(recording)
+        duration_s = prepared.signal_mv.shape[1] / self.checkpoint.preprocessing.sampling_rate_hz
         calibrated_s = self.reliability.facts.get("duration_s", 0) if self.reliability else 0
-        if duration_s < calibrated_s - 0.5 / rate_hz:
-            warnings.append(f"{duration_s:g} s are short: calibration recordings had {calibrated_s:g} s")
-        signal_mv = bridged(recording.signal_mv) if is_canonical else recording.signal_mv
-        prepared = self._all_leads.prepare(signal_mv, sampling_rate_hz=rate_hz, leads=recording.leads, unit="mV")
-        return Prepared(prepared, tuple(dict.fromkeys(warnings)))
+        if duration_s >= calibrated_s:
+            return prepared
+        short = f"{duration_s:g} s are short: the recordings it was calibrated on had {calibrated_s:g} s"
+        return Prepared(prepared.signal_mv, (*prepared.warnings, short))
 
     def predict(self, recording: SignalFile) -> Prediction:
         """Answer for one recording.
@@ -138,12 +111,12 @@ class Predictor:
         Raises:
             InputError: see ``prepare``.
         """
-        return self.predict_prepared([self.prepare(recording)])[0]
+        return self.answer([self.prepare(recording)])[0]
 
-    def predict_prepared(self, recordings: Sequence[Prepared]) -> list[Prediction]:
-        """Answer for recordings; those of one length go through the network together."""
+    def answer(self, recordings: Sequence[Prepared]) -> list[Prediction]:
+        """Answer for prepared recordings, of any lengths."""
         n_classes = len(self.checkpoint.classes)
-        outputs = self._see(recordings)
+        outputs = self._preparation.apply(self.checkpoint.classifier.with_features, recordings)
         logits, features = outputs[:, :n_classes], outputs[:, n_classes:]
         positive = self._positive(logits)
         if self.reliability is None:
@@ -168,22 +141,8 @@ class Predictor:
 
     def _character(self, recordings: Sequence[Prepared]) -> Character:
         rate_hz = self.checkpoint.preprocessing.sampling_rate_hz
-        parts = [character(signals_mv, rate_hz) for signals_mv in _by_length(recordings)]
-        return Character(*(_in_order(part, recordings) for part in zip(*parts, strict=True)))
-
-    def embed_prepared(self, recordings: Sequence[Prepared]) -> NDArray[np.float32]:
-        """Feature vectors (record, feature) of the encoder, averaged over a record's windows."""
-        return self._see(recordings)[:, len(self.checkpoint.classes) :]
-
-    @torch.inference_mode()
-    def _see(self, recordings: Sequence[Prepared]) -> NDArray[np.float32]:
-        """Logits and features (record, class + feature), both averaged over a record's windows."""
-        network, preprocessing = self.checkpoint.classifier.with_features, self.checkpoint.preprocessing
-        seen = [
-            over_windows(network, torch.from_numpy(signals_mv[:, self._rows]), preprocessing).numpy()
-            for signals_mv in _by_length(recordings)
-        ]
-        return _in_order(seen, recordings)
+        facts = by_length(lambda signals_mv: np.concatenate(character(signals_mv, rate_hz), axis=1), recordings)
+        return Character(*np.split(facts, [N_ARRANGEMENT_FACTS], axis=1))
 
     def _positive(self, logits: NDArray[np.float32]) -> list[tuple[str, ...]]:
         """Classes that the thresholds call positive, which are of the network's own probabilities."""
@@ -195,24 +154,6 @@ class Predictor:
 
     def _by_class(self, values: FloatArray) -> dict[str, float]:
         return dict(zip(self.checkpoint.classes, values.tolist(), strict=True))
-
-
-def _by_length(recordings: Sequence[Prepared]) -> list[NDArray[np.float32]]:
-    """Recordings of one length together, the shortest first: (record, 12, time) each."""
-    lengths = [recording.signal_mv.shape[1] for recording in recordings]
-    return [
-        np.stack([one.signal_mv for one in recordings if one.signal_mv.shape[1] == length])
-        for length in sorted(set(lengths))
-    ]
-
-
-def _in_order(parts: Sequence[NDArray[Any]], recordings: Sequence[Prepared]) -> NDArray[Any]:
-    """Put rows that belong to ``_by_length`` back into the recordings' own order."""
-    order = np.argsort([recording.signal_mv.shape[1] for recording in recordings], kind="stable")
-    joined = np.concatenate(parts)
-    rows: NDArray[Any] = np.empty_like(joined)
-    rows[order] = joined
-    return rows
 
 
 def _answer(left_open: NDArray[np.bool_]) -> Answer:

@@ -19,6 +19,9 @@ from ssrl_ecg.signals.leads import INDEPENDENT_LEADS, LEADS
 
 FloatArray = NDArray[np.float64]
 
+N_ARRANGEMENT_FACTS = 60
+"""Numbers about how the leads go together."""
+
 _BAND_HZ = (0.5, 40.0)
 _NOISE_FROM_HZ = 20.0
 _FLOOR_MV = 1e-4
