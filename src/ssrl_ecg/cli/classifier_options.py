@@ -13,6 +13,7 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
+from ssrl_ecg.cli.training_run import WatchOptions
 from ssrl_ecg.losses import CLASSIFICATION_LOSSES
 from ssrl_ecg.metrics.thresholds import THRESHOLDS
 from ssrl_ecg.models import HEADS, Classifier, Encoder, head_input_dim
@@ -57,6 +58,7 @@ class ClassifierOptions:
     specificity."""
     training: ClassifyOptions = field(default_factory=ClassifyOptions)
     compute: Compute = field(default_factory=Compute)
+    watch: WatchOptions = field(default_factory=WatchOptions)
 
     def records(self, sampling_rate_hz: float) -> LabelledRecords:
         """Choose the records; see ``LabelledRecords.choose``."""

@@ -44,7 +44,9 @@ def train_and_save(
         earlier: provenance of the checkpoint that the encoder comes from.
     """
     recipe = RECIPES[options.recipe]()
-    with training_run(options.out, command=command, options=options, seed=config.seed, store=records.store) as folder:
+    with training_run(
+        options.out, command=command, options=options, seed=config.seed, store=records.store, watch=options.watch
+    ) as run:
         result = train_classifier(
             make_classifier,
             records.store,
@@ -55,7 +57,8 @@ def train_and_save(
             config=config,
             validations={"validation": records.validation},
             compute=options.compute,
-            folder=folder,
+            folder=run.folder,
+            log=run.log,
         )
         settings = {
             "training": as_config(config),
@@ -65,7 +68,7 @@ def train_and_save(
         }
         provenance = records.describe_weights(command, settings, earlier)
         save_classifier(options, result.classifier, preprocessing, records, provenance)
-        remove(folder / STATE_NAME)
+        remove(run.folder / STATE_NAME)
 
 
 def save_classifier(

@@ -17,7 +17,7 @@ from ssrl_ecg.cli.pretrained import initial_encoder
 from ssrl_ecg.cli.pretraining_data import PretrainingDataOptions
 from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.signal_options import EncoderOptions, SignalOptions
-from ssrl_ecg.cli.training_run import training_run
+from ssrl_ecg.cli.training_run import WatchOptions, training_run
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.record_facts import record_facts
 from ssrl_ecg.files import remove
@@ -55,6 +55,7 @@ class PretrainOptions(Generic[C]):
     method: C
     schedule: PretrainConfig = field(default_factory=PretrainConfig)
     compute: Compute = field(default_factory=Compute)
+    watch: WatchOptions = field(default_factory=WatchOptions)
 
 
 def main(argv: list[str]) -> int:
@@ -97,8 +98,10 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
     preprocessing = options.signal.fitted(store, rows)
     make_encoder, earlier = initial_encoder(options.init, options.encoder, preprocessing)
     recipe, seed = options.noise.added_to(RECIPES[options.recipe]()), options.schedule.seed
-    with training_run(options.out, command=command, options=options, seed=seed, store=store, more=about) as folder:
-        data.audit.write(folder)
+    with training_run(
+        options.out, command=command, options=options, seed=seed, store=store, watch=options.watch, more=about
+    ) as run:
+        data.audit.write(run.folder)
         result = pretrain(
             lambda: kind(make_encoder(), options.method),
             store,
@@ -110,7 +113,8 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
             facts=record_facts(store, kind.needs, rows),
             passes=data.passes,
             watch_labels=data.labels,
-            folder=folder,
+            folder=run.folder,
+            log=run.log,
         )
         settings = {
             "method": kind.__name__,
@@ -120,4 +124,4 @@ def run_pretraining(kind: type[Method], options: PretrainOptions[ModuleConfig], 
         }
         provenance = describe_weights(command, settings, store, rows, earlier=earlier)
         save_checkpoint(options.out, EncoderCheckpoint(result.encoder, preprocessing, provenance))
-        remove(folder / STATE_NAME)
+        remove(run.folder / STATE_NAME)

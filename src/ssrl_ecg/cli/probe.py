@@ -14,6 +14,7 @@ from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.pretrained import PretrainedOptions, linear_probe
 from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.training_run import training_run
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import Classifier
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
 from ssrl_ecg.training.classify import FINETUNING
@@ -74,8 +75,10 @@ def run_probe(options: ProbeOptions, command: list[str]) -> None:
 def _fit_regression(
     options: ProbeOptions, pretrained: EncoderCheckpoint, records: LabelledRecords, command: list[str]
 ) -> None:
-    seed = options.training.seed
-    with training_run(options.out, command=command, options=options, seed=seed, store=records.store):
+    seed, watch = options.training.seed, options.watch
+    if watch.dry_run:
+        raise InputError("a linear probe has no steps", field="--dry-run", expected="--head attention")
+    with training_run(options.out, command=command, options=options, seed=seed, store=records.store, watch=watch):
         probe = linear_probe(pretrained, records)
         settings = {
             "inverse_penalty": probe.inverse_penalty,

@@ -25,6 +25,7 @@ from ssrl_ecg.models.classifier import Classifier
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import module_hash, predict_logits
+from ssrl_ecg.training.epoch_logs import EpochLog
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import (
     BatchOrder,
@@ -296,6 +297,7 @@ def train_classifier(
     validations: Mapping[str, np.ndarray] | None = None,
     compute: Compute | None = None,
     folder: Path | None = None,
+    log: EpochLog | None = None,
     progress: bool = True,
 ) -> ClassifyResult:
     """Train a classifier on labelled records and keep, for each validation set, the weights that did best on it.
@@ -318,6 +320,7 @@ def train_classifier(
         folder: where ``history.csv`` and the training state go. If it holds the state of an interrupted run with the
             same settings, the run goes on from its last look and ends in the same weights as an uninterrupted one (on
             the CPU, bit for bit).
+        log: who else is told each epoch's numbers.
         progress: show a progress bar.
 
     Raises:
@@ -332,7 +335,7 @@ def train_classifier(
     classifier = make_classifier()
     before, compute = module_hash(classifier.encoder), compute or Compute()
     settings = (before, preprocessing, recipe.to_dict(), config, compute)
-    history, state = kept_in(folder, _identity(store, rows, labels, validations, classifier, settings))
+    history, state = kept_in(folder, _identity(store, rows, labels, validations, classifier, settings), log)
     module = _ClassifyModule(classifier, store, rows, labels, preprocessing, recipe, config)
     keeper = _KeepBest(module, validations, history, config.patience)
     steps = config.total_steps(len(rows))

@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 
 from ssrl_ecg.files import atomic_path
+from ssrl_ecg.training.epoch_logs import EpochLog
 
 HISTORY_NAME = "history.csv"
 
@@ -28,10 +29,11 @@ class History(L.Callback):
 
     Args:
         path: where ``history.csv`` goes; None keeps the rows in memory only.
+        log: who else is told each row; not told again the rows of the run that is resumed.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None, log: EpochLog | None = None) -> None:
+        self._path, self._log = path, log
         self.rows: list[dict[str, float]] = []
         self._extra: dict[str, float] = {}
 
@@ -46,6 +48,8 @@ class History(L.Callback):
         self._extra = {}
         if self._path is not None and trainer.is_global_zero:
             write_history(self._path, self.rows)
+        if self._log is not None and trainer.is_global_zero:
+            self._log(self.rows[-1])
 
     def state_dict(self) -> dict[str, Any]:
         """Rows so far, for the training state."""

@@ -24,6 +24,7 @@ from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import embed, module_hash
+from ssrl_ecg.training.epoch_logs import EpochLog
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import BatchOrder, Compute, parameter_groups, step_generator, stream_seed, warmup_cosine
 from ssrl_ecg.training.record_facts import RecordFacts
@@ -172,6 +173,7 @@ def pretrain(
     passes: np.ndarray | None = None,
     watch_labels: Labels | None = None,
     folder: Path | None = None,
+    log: EpochLog | None = None,
     progress: bool = True,
 ) -> PretrainResult:
     """Train a method's encoder on unlabelled records.
@@ -192,6 +194,7 @@ def pretrain(
         folder: where ``history.csv`` and the training state go. If it holds the state of an interrupted run with the
             same settings, the run goes on from its last finished epoch and ends in the same weights as an
             uninterrupted one (on the CPU, bit for bit).
+        log: who else is told each epoch's numbers.
         progress: show a progress bar.
 
     Returns:
@@ -210,7 +213,7 @@ def pretrain(
     _check_views(method, store, preprocessing, recipe)
     told = facts.identity(), passes
     identity = _identity(store, rows, method, preprocessing, recipe.to_dict(), config, compute, told)
-    history, state = kept_in(folder, identity)
+    history, state = kept_in(folder, identity, log)
     fit(
         _PretrainModule(method, BatchDataset(store, rows), preprocessing, recipe, config, facts, passes),
         history,

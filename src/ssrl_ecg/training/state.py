@@ -19,6 +19,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path, jsonable, remove_unfinished
+from ssrl_ecg.training.epoch_logs import EpochLog
 from ssrl_ecg.training.history import HISTORY_NAME, History
 from ssrl_ecg.training.run import as_config
 
@@ -39,18 +40,19 @@ def array_identity(whole: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(whole, dtype=np.int64).tobytes()).hexdigest()
 
 
-def kept_in(folder: Path | None, identity: str) -> tuple[History, TrainingState | None]:
+def kept_in(folder: Path | None, identity: str, log: EpochLog | None = None) -> tuple[History, TrainingState | None]:
     """History and training state of a run in its folder; what a killed process left unfinished there is removed.
 
     Args:
         folder: run folder; None keeps the history in memory and no state.
         identity: ``run_identity`` of the run.
+        log: who else is told each epoch's numbers.
     """
     if folder is None:
-        return History(), None
+        return History(log=log), None
     for name in (HISTORY_NAME, STATE_NAME):
         remove_unfinished(folder / name)
-    return History(folder / HISTORY_NAME), TrainingState(folder / STATE_NAME, identity)
+    return History(folder / HISTORY_NAME, log), TrainingState(folder / STATE_NAME, identity)
 
 
 class TrainingState(TorchCheckpointIO):

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.training.history import History
 from ssrl_ecg.training.loop import Compute
+from ssrl_ecg.training.rehearsal import stopwatch
 from ssrl_ecg.training.state import SaveState, TrainingState
 
 
@@ -158,10 +159,13 @@ def fit(
         KeyboardInterrupt: Ctrl-C; the state of the last finished epoch is on disk.
     """
     last: list[L.Callback] = [SaveState(state.path)] if state else []
-    if title is not None:
+    watch = stopwatch(max_steps)
+    if title is not None and watch is None:
         last.append(_ProgressBar(title, history, max_steps))
     if max_steps is not None:
         last.append(_StopAfter(max_steps))
+    if watch is not None:
+        last.append(watch)
     resume_from = state.path if state is not None and state.path.exists() else None
     with _quiet():
         trainer = _make_trainer(
@@ -177,3 +181,5 @@ def fit(
             if not isinstance(leaving.__context__, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from None
+    if watch is not None:
+        watch.finish(trainer)
