@@ -74,6 +74,15 @@ def test_an_encoder_of_all_leads_tells_each_lead_of_the_others():
     assert not torch.allclose(before[0, 7], after[0, 7])
 
 
+@pytest.mark.parametrize("n_leads", [1, 12])
+def test_chosen_leads_have_the_logits_they_have_among_all(n_leads):
+    torch.manual_seed(0)
+    unet = UNet(ECGEncoder1DCNN(CNNConfig(n_leads=n_leads, width=4)), SMALL).eval()
+    signal, leads = torch.randn(2, 12, 200), torch.tensor([7, 0, 3])
+    with torch.no_grad():
+        torch.testing.assert_close(unet(signal, leads), unet(signal)[:, leads])
+
+
 def test_gradients_reach_encoder_and_decoder():
     unet = UNet(ECGEncoder1DCNN(CNNConfig(width=4)), SMALL)
     unet(torch.randn(2, 12, 128)).square().mean().backward()

@@ -82,26 +82,43 @@ class UNet(nn.Module):
         self.join = _convolutions(2 * lead_width, lead_width, kernel)
         self.classify = nn.Conv1d(lead_width, N_WAVE_CLASSES, 1)
 
-    def forward(self, signal: Tensor) -> Tensor:
+    def forward(self, signal: Tensor, leads: Tensor | None = None) -> Tensor:
         """Compute logits of every sample.
 
         Args:
             signal: normalised ECG (batch, lead, time): the encoder's leads, or any number for an encoder of one lead.
+            leads: (chosen,) positions of the leads whose logits are wanted, in their order; None for all. An encoder of
+                all leads reads all of them in any case.
+
+        Returns:
+            (batch, chosen, ``N_WAVE_CLASSES``, time).
 
         Raises:
             InputError: a shape that the encoder does not accept.
         """
-        rows = signal.flatten(0, 1)[:, None] if self.encoder.config.n_leads == 1 else signal
+        wanted = signal if leads is None else signal[:, leads]
+        n_chosen, n_samples = wanted.shape[1:]
+        features = self._decoded(wanted.flatten(0, 1)[:, None] if self._reads_one_lead else signal)
+        shared = self.share(features).unflatten(1, (-1, self.config.lead_width))
+        if leads is not None and not self._reads_one_lead:
+            shared = shared[:, leads]
+        shared = _stretched(shared.flatten(0, 1), n_samples)
+        own = self.trace(wanted.reshape(-1, 1, n_samples))
+        logits: Tensor = self.classify(self.join(torch.cat([shared, own], dim=1)))
+        return logits.unflatten(0, (-1, n_chosen))
+
+    @property
+    def _reads_one_lead(self) -> bool:
+        return self.encoder.config.n_leads == 1
+
+    def _decoded(self, rows: Tensor) -> Tensor:
+        """Climb the encoder's maps from coarse to fine: (row, lead, time) -> (row, width, time of the finest map)."""
         maps = self.encoder.layer_maps(rows)
         *skips, deepest = (maps[stage] for stage in self.levels)
-        features = self.bottom(deepest)
+        features: Tensor = self.bottom(deepest)
         for up, skip in zip(self.up, reversed(skips), strict=True):
             features = up(torch.cat([_stretched(features, skip.shape[-1]), skip], dim=1))
-        n_samples = signal.shape[-1]
-        shared = _stretched(self.share(features), n_samples).reshape(-1, self.config.lead_width, n_samples)
-        own = self.trace(signal.reshape(-1, 1, n_samples))
-        logits: Tensor = self.classify(self.join(torch.cat([shared, own], dim=1)))
-        return logits.view(*signal.shape[:2], N_WAVE_CLASSES, n_samples)
+        return features
 
 
 def pyramid(encoder: Encoder) -> tuple[int, ...]:

@@ -49,9 +49,9 @@ class SegmentConfig:
     """Optimiser steps; the weights after the last one are kept."""
     batch_size: int = 16
     """Records per step; fewer if there are fewer."""
-    leads_per_record: int = 3
-    """Leads of a record that a step of a single-lead encoder reads, drawn anew each time; leads of one record are much
-    alike. An encoder of all leads reads all of them."""
+    leads_per_step: int = 4
+    """Leads that a step learns from, drawn anew each time: those of one record are much alike, and reading them at full
+    rate is what costs. An encoder of all leads reads the others too."""
     learning_rate: float = 3e-3
     """Peak rate of the decoder (and of everything when the factor below is 1)."""
     encoder_rate_factor: float = 1.0
@@ -69,7 +69,7 @@ class SegmentConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        for name in ("steps", "batch_size", "leads_per_record"):
+        for name in ("steps", "batch_size", "leads_per_step"):
             require_whole(name, getattr(self, name), 1)
         for name in ("learning_rate", "encoder_rate_factor", "weight_decay", "dice_weight", "clip_norm"):
             require_between(name, getattr(self, name), 0.0, 1e9)
@@ -141,7 +141,8 @@ class _SegmentModule(L.LightningModule):
         torch.manual_seed(generator.initial_seed())  # dropout has no generator of its own
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             view, masks = self._view(batch, generator)
-        loss = cross_entropy_dice(self.unet(view).float(), masks, self._config.dice_weight)
+            leads = torch.randperm(view.shape[1], generator=generator)[: self._config.leads_per_step].to(view.device)
+        loss = cross_entropy_dice(self.unet(view, leads).float(), masks[:, leads], self._config.dice_weight)
         across = self.trainer.world_size > 1
         self.log("loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch[0]), sync_dist=across)
         return loss
@@ -151,13 +152,7 @@ class _SegmentModule(L.LightningModule):
         filtered, masks, length = self._preprocessing.filter(batch[0]), batch[1], self._preprocessing.window_samples
         starts = draw_starts(len(filtered), filtered.shape[-1], length, generator)
         crop = self._recipe(cut(filtered, starts, length), self._preprocessing.sampling_rate_hz, generator)
-        view, masks = self._preprocessing.normalise(crop), cut(masks, starts, length)
-        n_leads = self._config.leads_per_record
-        if self.unet.encoder.config.n_leads > 1 or n_leads >= view.shape[1]:
-            return view, masks
-        chosen = torch.rand(view.shape[:2], generator=generator).argsort(dim=1)[:, :n_leads].to(view.device)
-        index = chosen[..., None].expand(-1, -1, length)
-        return view.gather(1, index), masks.gather(1, index)
+        return self._preprocessing.normalise(crop), cut(masks, starts, length)
 
     def configure_optimizers(self) -> Any:
         config = self._config
@@ -243,18 +238,20 @@ def wave_logits(unet: UNet, preprocessing: Preprocessing, signal_mv: Tensor) -> 
     Args:
         unet: its training mode is restored afterwards.
         preprocessing: the network's own, fitted.
-        signal_mv: (batch, lead, time) in mV at its rate, at least a window long, unfiltered.
+        signal_mv: (batch, lead, time) in mV at its rate, unfiltered; shorter than a window it is one.
 
     Returns:
         (batch, lead, class, time).
 
     Raises:
-        InputError: recordings shorter than a window, or other leads.
+        InputError: recordings too short for the encoder, or other leads.
     """
-    filtered, length = preprocessing.filter(signal_mv), preprocessing.window_samples
+    filtered = preprocessing.filter(signal_mv)
+    length = min(preprocessing.window_samples, filtered.shape[-1])
+    starts = preprocessing.window_starts(filtered.shape[-1]) if length == preprocessing.window_samples else (0,)
     total, times = 0, torch.zeros(filtered.shape[-1], device=filtered.device)
     with eval_mode(unet):
-        for start in preprocessing.window_starts(filtered.shape[-1]):
+        for start in starts:
             window = unet(preprocessing.normalise(filtered[..., start : start + length])).float()
             total = total + F.pad(window, (start, filtered.shape[-1] - start - length))
             times[start : start + length] += 1
@@ -294,7 +291,7 @@ def segment(
     Args:
         unet: the network.
         preprocessing: its own, fitted.
-        signal_mv: (record, lead, time) in mV at its rate, at least a window long, unfiltered.
+        signal_mv: (record, lead, time) in mV at its rate, unfiltered.
         to_hz: rate of the masks.
         batch_size: records at a time.
 
@@ -302,7 +299,7 @@ def segment(
         (record, lead, time) 0 nothing, 1 P, 2 QRS, 3 T, as long as the recordings.
 
     Raises:
-        InputError: recordings shorter than a window, or other leads.
+        InputError: recordings too short for the encoder, or other leads.
     """
     from_hz = preprocessing.sampling_rate_hz
     n_samples = round(signal_mv.shape[-1] * to_hz / from_hz)
