@@ -16,10 +16,17 @@ def report_data(report_data):
     return dataclasses.replace(report_data, curves=(), training=())
 
 
-def test_writes_both_files_and_reads_the_numbers_back(report_data, tmp_path):
+def files_below(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_writes_page_and_figures_and_reads_the_numbers_back(report_data, tmp_path):
     page = write_report(report_data, tmp_path / "runs" / "demo")
     assert page == tmp_path / "runs" / "demo" / "report.html"
-    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "results.json"]
+    figures = {
+        f"figures/{name}.{kind}" for name in ("label-fractions", "differences") for kind in ("csv", "png", "svg")
+    }
+    assert files_below(page.parent).keys() == {"report.html", "results.json"} | figures
     again = read_results(page.with_name("results.json"))
     assert again.to_dict() == report_data.to_dict()
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
@@ -41,11 +48,11 @@ def test_numbers_in_json_are_exact_and_null_where_undefined(report_data, tmp_pat
 
 def test_failure_while_rendering_leaves_the_earlier_report_alone(report_data, tmp_path, monkeypatch):
     write_report(report_data, tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    monkeypatch.setattr(report, "render_page", lambda data: 1 / 0)
+    before = files_below(tmp_path)
+    monkeypatch.setattr(report, "make_page", lambda data, style: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(report_data, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert files_below(tmp_path) == before
 
 
 def test_unreadable_results_end_in_one_line(report_data, tmp_path):

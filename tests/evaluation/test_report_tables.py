@@ -3,8 +3,6 @@ from __future__ import annotations
 import dataclasses
 import math
 
-import pytest
-
 from ssrl_ecg.evaluation import report_tables as tables
 
 
@@ -18,31 +16,6 @@ def cells_of(table, header, group=None):
 
 def plain(text):
     return text.replace("\N{NO-BREAK SPACE}", " ")
-
-
-@pytest.mark.parametrize(
-    ("function", "value", "text"),
-    [
-        (tables.number, 0.12345, "0.123"),
-        (tables.number, -0.5, "−0.500"),
-        (tables.signed, 0.0401, "+0.040"),
-        (tables.signed, -0.0401, "−0.040"),
-        (tables.signed, -0.0001, "0.000"),
-        (tables.p_value, 0.0004, "< 0.001"),
-        (tables.p_value, 0.04, "0.040"),
-        (tables.percent, 0.01, "1 %"),
-        (tables.percent, 0.025, "2.5 %"),
-        (tables.percent, 16 / 1488, "1.08 %"),
-        (tables.percent, 1.0, "100 %"),
-    ],
-)
-def test_numbers_read_as_written(function, value, text):
-    assert plain(function(value)) == text
-
-
-def test_undefined_interval_is_empty():
-    assert tables.interval(math.nan, 0.5) == ""
-    assert plain(tables.interval(0.1, 0.25)) == "[0.100, 0.250]"
 
 
 def test_main_table_shows_interval_repeats_and_distance_to_the_best_floor(report_data):

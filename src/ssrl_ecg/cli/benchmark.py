@@ -14,6 +14,7 @@ from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation import benchmark
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.feature_files import read_features
+from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans, floors_left_out
 from ssrl_ecg.evaluation.label_fractions import run_design
 from ssrl_ecg.evaluation.report import write_report
@@ -49,6 +50,8 @@ class BenchmarkOptions:
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/benchmark")
     """Folder of the results; if they are there in part, the run goes on."""
+    style: FigureStyle = "screen"
+    """"publication" makes figures that can go into a journal."""
 
 
 def main(argv: list[str]) -> int:
@@ -87,5 +90,5 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> None:
         report = replace(report, groups=(*report.groups, *groups))
         entry = benchmark.leaderboard_entry(report, name, features.shape[1], ids["sha256"], labels.name)
         write_json(options.out / "leaderboard.json", entry)
-        page = write_report(report, options.out)
+        page = write_report(report, options.out, options.style)
     print(headline(report), *findings(report), f"report: {page}", sep="\n")

@@ -17,7 +17,9 @@ from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
 from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
+from ssrl_ecg.evaluation.leaderboard_page import write_leaderboard_page
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods import METHODS
@@ -32,7 +34,7 @@ ROWS = (*METHODS, CHAIN)
 class LeaderboardOptions:
     """Pretrain every method as its preset says and compare frozen and fine-tuned rows with the best of all others.
 
-    Writes leaderboard.json; an interrupted run goes on where it stopped.
+    Writes leaderboard.json and report.html with its figures; an interrupted run goes on where it stopped.
     """
 
     data: LabelledDataOptions
@@ -54,6 +56,8 @@ class LeaderboardOptions:
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/leaderboard")
     """Folder of the results; if they are there in part, the run goes on."""
+    style: FigureStyle = "screen"
+    """"publication" makes figures that can go into a journal."""
 
 
 def main(argv: list[str]) -> int:
@@ -110,4 +114,5 @@ def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None
         print("computing intervals", flush=True)
         leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
         write_leaderboard(leaderboard, run, options.out / "leaderboard.json")
-    print(*standings(leaderboard), f"leaderboard: {options.out / 'leaderboard.json'}", sep="\n")
+        page = write_leaderboard_page(leaderboard, run, options.out, options.style)
+    print(*standings(leaderboard), f"leaderboard: {page}", sep="\n")

@@ -36,9 +36,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark robustness": ("ssrl_ecg.cli.robustness", "train on clean recordings, score corrupted ones"),
     "benchmark segmentation": ("ssrl_ecg.cli.segmentation", "P, QRS and T on LUDB, few marks to all, with floors"),
     "export": ("ssrl_ecg.cli.export", "write a checkpoint as ONNX, TorchScript or torch.export"),
+    "serve": ("ssrl_ecg.cli.serve", "a classifier or an encoder over HTTP"),
     "share": ("ssrl_ecg.cli.share", "write a checkpoint as the Hugging Face Hub keeps models, there or in a folder"),
     "runs": ("ssrl_ecg.cli.runs", "what was run in a folder, and what came out"),
     "doctor": ("ssrl_ecg.cli.doctor", "check the installation, the machine and your data"),
+    "report": ("ssrl_ecg.cli.report", "make the page and figures of finished results again, as for a journal"),
     "demo": ("ssrl_ecg.cli.demo", "the whole comparison on simulated recordings, in minutes"),
     "run": ("ssrl_ecg.cli.run", "the whole comparison: pretrain, fine-tune, floors, report"),
 }

@@ -15,6 +15,7 @@ from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.floors import floors_left_out
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
@@ -34,6 +35,8 @@ class RunOptions:
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/comparison")
     """Folder of the results; if they are there in part, the run goes on."""
+    style: FigureStyle = "screen"
+    """"publication" makes figures that can go into a journal."""
     encoders: Path | None = None
     """Folder of the pretrained encoders, so that two runs can share them; without it OUT/models."""
 
@@ -74,7 +77,7 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
                 options.out, store, labels, splits, title=title, about=about, run=run,
                 notes=floors_left_out(labels, experiment.floors), n_replicates=options.replicates,
             )  # fmt: skip
-            page = write_report(report, options.out)
+            page = write_report(report, options.out, options.style)
     except KeyboardInterrupt as stop:
         stop.add_note("the same command goes on where this one stopped")
         raise

@@ -19,6 +19,7 @@ from ssrl_ecg.evaluation import report_data as report
 from ssrl_ecg.evaluation.report_scores import Row
 from ssrl_ecg.evaluation.summary import (
     CellResult,
+    Decisions,
     ResultsFolder,
     default_pairs,
     make_comparisons,
@@ -28,6 +29,7 @@ from ssrl_ecg.evaluation.summary import (
 from ssrl_ecg.evaluation.tables import counted
 from ssrl_ecg.files import jsonable
 from ssrl_ecg.metrics.calibration import probabilities_from_logits, reliability_curve
+from ssrl_ecg.metrics.selective import RiskCoverage, risk_coverage
 from ssrl_ecg.training.run import without_folders
 
 _CURVE_POINTS = 80
@@ -75,7 +77,7 @@ def make_report(
         data=_data_facts(store, labels, splits, about),
         rows=tuple(rows),
         comparisons=tuple(comparisons),
-        curves=tuple(_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
+        curves=tuple(make_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
         training=(*_pretraining_curves(folder), *_classifier_curves(results)),
         examples=tuple(_examples(results, rows, store)),
         notes=tuple(notes),
@@ -139,17 +141,39 @@ def _class_curves(
             yield "reliability", name, _thinned(curve.predicted, curve.observed)
 
 
-def _curves(results: ResultsFolder, fraction: float) -> report.Curves:
-    """Curves of each arm's first label subset, test folds pooled."""
-    found: dict[str, dict[str, dict[str, report.XY]]] = {"roc": {}, "pr": {}, "reliability": {}}
+def _risk_coverage(
+    targets: np.ndarray, decisions: Decisions, scores: np.ndarray, classes: Sequence[str]
+) -> dict[str, RiskCoverage]:
+    """Risk and coverage of each class with both answers; the surest log-odds are the furthest from their threshold."""
+    wrong, distance = decisions.values != targets, np.abs(scores - decisions.thresholds)
+    return {
+        name: risk_coverage(wrong[:, column], distance[:, column])
+        for column, name in enumerate(classes)
+        if targets[:, column].min() < targets[:, column].max()
+    }
+
+
+def make_curves(results: ResultsFolder, fraction: float) -> report.Curves:
+    """Make the curves of each arm's first label subset at one fraction, test folds pooled.
+
+    Reliability and risk-coverage curves need probabilities and validation records, on which thresholds were found.
+    """
+    targets, classes = results.records.targets, results.classes
+    found: dict[str, dict[str, dict[str, report.XY]]] = {"roc": {}, "pr": {}, "reliability": {}, "risk_coverage": {}}
+    risk_area: dict[str, dict[str, float]] = {}
     for arm in results.arms.values():
-        cells = results.cells(arm.name, fraction)
+        if not (cells := results.cells(arm.name, fraction)):
+            continue
         gives_probabilities = arm.gives_logits and results.task != "single" and results.has_validation
-        for kind, name, points in (
-            _class_curves(results.records.targets, cells[0], gives_probabilities, results.classes) if cells else ()
-        ):
+        for kind, name, points in _class_curves(targets, cells[0], gives_probabilities, classes):
             found[kind].setdefault(arm.name, {})[name] = points
-    return report.Curves(label_fraction=fraction, **found)
+        if gives_probabilities and cells[0].decisions is not None:
+            selective = _risk_coverage(targets, cells[0].decisions, cells[0].scores, classes)
+            found["risk_coverage"][arm.name] = {
+                name: _thinned(one.coverage, one.risk) for name, one in selective.items()
+            }
+            risk_area[arm.name] = {name: one.area for name, one in selective.items()}
+    return report.Curves(label_fraction=fraction, risk_area=risk_area, **found)
 
 
 def _pretraining_curves(folder: Path) -> Iterator[report.TrainingCurve]:

@@ -8,9 +8,7 @@ built without pyplot: none stays open and no display is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Literal, TypeAlias
 
@@ -20,115 +18,37 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ssrl_ecg.evaluation.figure_style import (
+    COLORS,
+    FLOOR_COLORS,
+    INK,
+    FigureStyle,
+    LineStyle,
+    figure_style,
+    line_styles,
+    set_publication_style,
+)
 from ssrl_ecg.evaluation.tables import estimate, number, signed
 
-FigureStyle: TypeAlias = Literal["screen", "publication"]
+__all__ = [
+    "Draw",
+    "FigureStyle",
+    "LineStyle",
+    "curve_with_intervals",
+    "draw_figure",
+    "figure_bytes",
+    "figure_style",
+    "forest_plot",
+    "grouped_bars",
+    "line_styles",
+    "set_publication_style",
+]
+
 Draw: TypeAlias = Callable[[Axes, pd.DataFrame], None]
 
-# Okabe & Ito's colour-blind-safe palette; orange and sky blue are darkened and yellow is left out, so that every
-# colour stands out from white by 3:1 (WCAG 2.2, success criterion 1.4.11).
-_COLORS = ("#0072b2", "#d55e00", "#008a64", "#b5588a", "#8f6400", "#3d3d8f")
-_MARKERS = ("o", "s", "D", "^", "v", "P")
-_FLOOR_COLORS = ("#6b6b6b", "#8c8c8c")
-_FLOOR_DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (9, 3)))
-_INK, _FAINT = "#26262e", "#d5d5da"
 _PANEL_COLUMNS = 3
 _MOST_TICKS = 12
-
-_SCREEN: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10.0,
-    "axes.titlesize": 10.0,
-    "axes.labelsize": 10.0,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "legend.fontsize": 9.0,
-    "figure.figsize": (7.6, 4.4),
-    "savefig.dpi": 150.0,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5.0,
-    "errorbar.capsize": 2.0,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": _FAINT,
-    "grid.linewidth": 0.5,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "legend.frameon": False,
-    "svg.hashsalt": "ssrl_ecg",
-}
-# 183 mm is the width of two columns in most journals, where 7 pt is the least that may be printed.
-_PUBLICATION: dict[str, Any] = _SCREEN | {
-    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 8.0,
-    "xtick.labelsize": 7.0,
-    "ytick.labelsize": 7.0,
-    "legend.fontsize": 7.0,
-    "figure.figsize": (183 / 25.4, 4.0),
-    "savefig.dpi": 300.0,
-    "lines.linewidth": 1.1,
-    "lines.markersize": 4.0,
-    "axes.edgecolor": _INK,
-    "axes.linewidth": 0.6,
-    "axes.grid": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
-_STYLES: dict[FigureStyle, dict[str, Any]] = {"screen": _SCREEN, "publication": _PUBLICATION}
-
-
-@contextmanager
-def figure_style(style: FigureStyle = "screen") -> Iterator[None]:
-    """Draw and save in a style inside this context; matplotlib's settings are as before afterwards."""
-    with mpl.rc_context(_STYLES[style]):
-        yield
-
-
-def set_publication_style() -> None:
-    """Make every figure of this process journal-ready: 300 dpi, 183 mm wide, 7-8 pt sans-serif, thin lines, no grid.
-
-    For notebooks and scripts; ``figure_style`` does the same for a while.
-    """
-    mpl.rcParams.update(_PUBLICATION)
-
-
-@dataclass(frozen=True)
-class LineStyle:
-    """How one series is drawn everywhere: ``line`` as matplotlib's linestyle, ``marker`` as its marker."""
-
-    color: str
-    line: Any
-    marker: str
-
-
-def line_styles(names: Sequence[str], floors: Collection[str] = ()) -> dict[str, LineStyle]:
-    """Give each series a style: colour and marker for what is compared, grey dashes for floors.
-
-    Args:
-        names: names in the order of the page; after six compared ones the colours repeat with another marker.
-        floors: those of the names that are floors.
-    """
-    styles: dict[str, LineStyle] = {}
-    for name in names:
-        if name in floors:
-            place = sum(other in floors for other in styles)
-            styles[name] = LineStyle(_FLOOR_COLORS[place % 2], _FLOOR_DASHES[place % len(_FLOOR_DASHES)], "")
-        else:
-            place = sum(other not in floors for other in styles)
-            marker = _MARKERS[(place + place // len(_COLORS)) % len(_MARKERS)]
-            styles[name] = LineStyle(_COLORS[place % len(_COLORS)], "-", marker)
-    return styles
+_MANY_LINES = 25  # of a forest plot, whose x axis is then also at its top
 
 
 def draw_figure(frame: pd.DataFrame, draw: Draw, panel: str = "") -> Figure:
@@ -158,7 +78,8 @@ def figure_bytes(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     """The figure as a file; the same figure gives the same bytes."""
     buffer = BytesIO()
     metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    figure.savefig(buffer, format=kind, metadata=metadata[kind])
+    with mpl.rc_context({"svg.hashsalt": "ssrl_ecg"}):
+        figure.savefig(buffer, format=kind, metadata=metadata[kind])
     return buffer.getvalue()
 
 
@@ -199,28 +120,30 @@ def curve_with_intervals(
     """
     parts = _series(frame, series)
     styles = styles or line_styles(list(parts))
-    is_level = {name: log_x and not part[x].any() for name, part in parts.items()}
     shown = np.sort(frame.loc[frame[x] > 0, x].unique() if log_x else frame[x].unique())
+    ends: dict[str, tuple[float, float]] = {}
     for place, (name, part) in enumerate(parts.items()):
         style, label = styles[name], f"_{name}" if _is_alone(axes) else name
         part = part.sort_values(x)
-        if is_level[name]:
+        if log_x and not part[x].any():
             axes.axhline(part[value].iloc[0], color=style.color, linestyle=style.line, label=label)
             if low in part:
                 axes.axhspan(part[low].iloc[0], part[high].iloc[0], color=style.color, alpha=0.12, linewidth=0)
+            ends[name] = (np.inf, part[value].iloc[0])
             continue
         beside = place - (len(parts) - 1) / 2
         at = part[x] * 1.03**beside if log_x else part[x] + 0.006 * beside * np.ptp(shown)
         line = {"color": style.color, "linestyle": style.line, "marker": style.marker or ".", "label": label}
         axes.errorbar(at, part[value], yerr=_spread(part, value, low, high), elinewidth=1, **line)
+        defined = part[value].notna()
+        ends[name] = (at[defined].max(), part.loc[defined, value].iloc[-1]) if defined.any() else (np.inf, np.nan)
     if log_x:
         axes.set_xscale("log")
     _ticks_at(axes, shown, tick_labels, log_x=log_x)
     axes.set_xlabel(x_label or x.replace("_", " "))
     axes.set_ylabel(y_label or value.replace("_", " "))
     if _is_alone(axes) and len(parts) > 1:
-        last = {name: part.sort_values(x)[value].dropna() for name, part in parts.items()}
-        _label_ends(axes, {name: values.iloc[-1] for name, values in last.items() if len(values)}, styles)
+        _label_ends(axes, ends, styles)
 
 
 def forest_plot(
@@ -232,13 +155,14 @@ def forest_plot(
     low: str = "low",
     high: str = "high",
     group: str = "group",
+    filled: str = "",
     reference: float | None = 0.0,
     x_label: str = "",
 ) -> None:
     """Draw one line per row of the table: its value with its interval, and both as text at the right.
 
-    Rows are drawn from top to bottom. Where the interval excludes the reference, the mark is filled and blue, where it
-    includes it, hollow and grey. A figure of this plot alone grows with the number of rows.
+    Rows are drawn from top to bottom. Marks are filled and blue, or hollow and grey: by default they are filled where
+    the interval excludes the reference. A figure of this plot alone grows with the number of rows.
 
     Args:
         axes: what is drawn on.
@@ -248,6 +172,7 @@ def forest_plot(
         low: column of lower interval ends.
         high: column of upper interval ends.
         group: column of headings above runs of rows; none are written if the table has no such column.
+        filled: column that says which marks are filled; empty for the default.
         reference: the value that says nothing, such as no difference; None for none.
         x_label: name of the x axis; without it the column's.
     """
@@ -261,22 +186,22 @@ def forest_plot(
         if isinstance(row, str):
             continue
         ends = (row[low], row[high])
-        is_apart = reference is not None and not ends[0] <= reference <= ends[1]
-        color = _COLORS[0] if is_apart or reference is None else _FLOOR_COLORS[0]
-        face = color if is_apart or reference is None else "white"
+        is_filled = row[filled] if filled else reference is None or ends[0] > reference or ends[1] < reference
+        color = COLORS[0] if is_filled else FLOOR_COLORS[0]
         axes.plot(ends, (height, height), color=color, solid_capstyle="butt")
-        axes.plot([row[value]], [height], marker="s", color=color, markerfacecolor=face)
+        axes.plot([row[value]], [height], marker="s", color=color, markerfacecolor=color if is_filled else "white")
         text = (
             "undefined" if np.isnan(row[value]) else estimate(row[value], *ends, signed if reference == 0 else number)
         )
         axes.text(1.02, height, text, transform=beyond, va="center", fontsize=mpl.rcParams["ytick.labelsize"])
     if reference is not None:
-        axes.axvline(reference, color=_INK, linewidth=0.8, zorder=0)
+        axes.axvline(reference, color=INK, linewidth=0.8, zorder=0)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_yticks(range(len(lines)), [row if isinstance(row, str) else str(row[label]) for row in lines])
     for row, tick in zip(lines, axes.get_yticklabels(), strict=True):
         tick.set_fontweight("bold" if isinstance(row, str) else "normal")
     axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", top=len(lines) > _MANY_LINES, labeltop=len(lines) > _MANY_LINES)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(x_label or value.replace("_", " "))
@@ -318,8 +243,8 @@ def grouped_bars(
     for place, (name, part) in enumerate(parts.items()):
         at = np.array([groups.index(one) for one in part[group]]) + width * (place - (len(parts) - 1) / 2)
         axes.bar(
-            at, part[value] - bottom, 0.92 * width, bottom=bottom, label=name, color=styles[name].color,
-            yerr=_spread(part, value, low, high), error_kw={"elinewidth": 1, "ecolor": _INK},
+            at, part[value].to_numpy() - bottom, 0.92 * width, bottom=bottom, label=name, color=styles[name].color,
+            yerr=_spread(part, value, low, high), error_kw={"elinewidth": 1, "ecolor": INK},
         )  # fmt: skip
     axes.set_xticks(range(len(groups)), [str(name) for name in groups])
     axes.tick_params(axis="x", length=0)
@@ -348,30 +273,29 @@ def _ticks_at(axes: Axes, x: np.ndarray, labels: Mapping[float, str] | None, *, 
     if len(x) == 0:
         return
     if log_x:
-        axes.set_xlim(x[0] / 1.35, x[-1] * 1.35)
+        axes.set_xlim(x[0] / 1.25, x[-1] * 1.25)
     if len(x) <= _MOST_TICKS:
         axes.set_xticks(x, [(labels or {}).get(one, f"{one:g}") for one in x])
         axes.set_xticks([], minor=True)
 
 
-def _label_ends(axes: Axes, ends: Mapping[str, float], styles: Mapping[str, LineStyle]) -> None:
-    """Write each name right of the axes at its line's height, moved apart so that no two overlap."""
-    low, high = axes.get_ylim()
-    size = mpl.rcParams["legend.fontsize"]
-    figure = axes.get_figure(root=True)
+def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], styles: Mapping[str, LineStyle]) -> None:
+    """Write each name right of the axes, tied to the end of its line and moved up or down so that no two overlap."""
+    figure, size = axes.get_figure(root=True), 0.9 * mpl.rcParams["font.size"]
     assert figure is not None
+    (low, high), right = axes.get_ylim(), axes.get_xlim()[1]
     gap = (high - low) * 1.3 * size / (72 * 0.8 * figure.get_figheight())
-    shown = sorted((value, name) for name, value in ends.items())
-    heights = np.array([value for value, _ in shown])
+    shown = sorted((value, x, name) for name, (x, value) in ends.items() if np.isfinite(value))
+    heights = np.array([value for value, _, _ in shown])
     for _ in range(200):  # relaxation: push neighbours that are too near apart by half of what is missing
         missing = np.clip(gap - np.diff(heights), 0, None)
         heights[:-1] -= missing / 2
         heights[1:] += missing / 2
-    for height, (value, name) in zip(heights, shown, strict=True):
-        leader = {"arrowstyle": "-", "color": styles[name].color, "linewidth": 1.2, "relpos": (0, 0.5), "shrinkA": 2}
+    for height, (value, x, name) in zip(heights, shown, strict=True):
+        leader = {"arrowstyle": "-", "color": styles[name].color, "linewidth": 0.8, "relpos": (0, 0.5), "shrinkB": 3}
         axes.annotate(
-            name, xy=(1.0, value), xytext=(1.05, height), xycoords=axes.get_yaxis_transform(), fontsize=size,
-            va="center", annotation_clip=False, arrowprops=leader,
+            name, xy=(min(x, right), value), xytext=(1.03, height), textcoords=axes.get_yaxis_transform(),
+            fontsize=size, va="center", annotation_clip=False, arrowprops=leader,
         )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from ssrl_ecg.evaluation.tables import Cell, Group, Table, counted, estimate, p_
 _CELL = "cell"
 _WRITTEN = {
     "auroc": "AUROC", "auprc": "AUPRC", "aurc": "AURC", "f1": "F1", "ppv": "PPV", "npv": "NPV", "ece": "ECE",
-    "sd": "SD", "snr": "SNR", "qrs": "QRS", "ms": "(ms)", "s": "(s)", "hz": "(Hz)", "mv": "(mV)", "db": "(dB)",
+    "sd": "SD", "snr": "SNR", "qrs": "QRS", "holm": "Holm", "ms": "(ms)",
+    "s": "(s)", "hz": "(Hz)", "mv": "(mV)", "db": "(dB)",
 }  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def frame_table(caption: str, frame: pd.DataFrame, files: Mapping[str, str] | No
     writers = {name: _writer(frame[name]) for name in (head, *others)}
     table = Table(caption, tuple(map(heading, (head, *others, *([_CELL] * (_CELL in frame))))), files=dict(files or {}))
 
-    def cells(row: dict[str, Any]) -> tuple[Cell, ...]:
+    def cells(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
         shown = [_cell(row[name], [row[end] for end in intervals.get(name, ())], writers[name]) for name in others]
         return (*shown, *([_sources(row[_CELL])] if _CELL in row else []))
 
@@ -42,9 +43,10 @@ def frame_table(caption: str, frame: pd.DataFrame, files: Mapping[str, str] | No
 
 
 def heading(name: str) -> str:
-    """A column's name as words: "onset_error_ms" is "Onset error (ms)", "macro_auroc" is "Macro AUROC"."""
-    words = " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
-    return words if len(words) == 1 else words[:1].upper() + words[1:]
+    """A column's name as words: "onset_error_ms" is "Onset error (ms)", "n_records" is "Records"."""
+    words = [_WRITTEN.get(word, word) for word in name.removeprefix("n_").split("_")]
+    first = words[0] if len(words[0]) == 1 else words[0][:1].upper() + words[0][1:]
+    return " ".join((first, *words[1:]))
 
 
 def _ends(frame: pd.DataFrame, name: str) -> tuple[str, str] | None:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.report_scores import Comparison, Row
+from ssrl_ecg.evaluation.report_scores import Comparison, Family, Row
 from ssrl_ecg.evaluation.summary import ResultsFolder, compare, make_rows
+from ssrl_ecg.evaluation.typed_json import decode_file, read_tree
 from ssrl_ecg.files import write_json
 
 Question = Literal["signals alone", "with knowledge"]
@@ -93,13 +94,31 @@ def write_leaderboard(leaderboard: Leaderboard, run: Mapping[str, Any], path: Pa
     write_json(path, {"run": dict(run), **asdict(leaderboard)})
 
 
+def read_leaderboard(path: Path) -> tuple[Leaderboard, dict[str, Any]]:
+    """Read back what ``write_leaderboard`` wrote: the leaderboard and its run record.
+
+    Raises:
+        InputError: if the file is missing, is not JSON, or does not hold a leaderboard.
+    """
+    tree = read_tree(path)
+    if not isinstance(tree, dict) or "run" not in tree:
+        raise InputError("is no leaderboard", file=path, expected="a run record and rows")
+    rows = {name: value for name, value in tree.items() if name != "run"}
+    return decode_file(Leaderboard, rows, "leaderboard", path), tree["run"]
+
+
+def best_rows(rows: Sequence[Row]) -> list[Row]:
+    """Pick the best row of each family at each amount of labels, fewest labels first."""
+    best: dict[tuple[float, str], Row] = {}
+    for row in sorted(rows, key=lambda row: row.macro_auroc):
+        best[row.label_fraction, row.family] = row
+    families = get_args(Family)
+    return [best[key] for key in sorted(best, key=lambda key: (key[0], families.index(key[1])))]
+
+
 def standings(leaderboard: Leaderboard) -> list[str]:
     """Name the best row of each family at each amount of labels."""
-    lines = []
-    for fraction in sorted({row.label_fraction for row in leaderboard.rows}):
-        for family in ("method", "supervised", "floor"):
-            rows = [row for row in leaderboard.rows if (row.label_fraction, row.family) == (fraction, family)]
-            if rows:
-                best = max(rows, key=lambda row: row.macro_auroc)
-                lines.append(f"{best.n_labels} labels, best {family}: {best.name} {best.macro_auroc:.3f}")
-    return lines
+    return [
+        f"{row.n_labels} labels, best {row.family}: {row.name} {row.macro_auroc:.3f}"
+        for row in best_rows(leaderboard.rows)
+    ]

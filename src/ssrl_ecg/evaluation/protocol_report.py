@@ -11,7 +11,6 @@ A column "cell" names the file or files (several in one text parted by ";") that
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +19,22 @@ from typing import Any
 
 import pandas as pd
 
-from ssrl_ecg.evaluation.figures import Draw, FigureStyle, draw_figure, figure_bytes, figure_style
+from ssrl_ecg.evaluation.figure_files import (
+    ReportFigure,
+    check_names,
+    draw_files,
+    frame_csv,
+    in_figures_folder,
+    picture,
+    write_files,
+)
+from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.frame_table import frame_table
-from ssrl_ecg.evaluation.pages import Picture, render, svg_uri
+from ssrl_ecg.evaluation.pages import Picture, render
 from ssrl_ecg.evaluation.tables import Table
-from ssrl_ecg.files import atomic_path, jsonable
+from ssrl_ecg.files import jsonable
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+__all__ = ["ReportFigure", "ReportSection", "ReportTable", "write_protocol_report"]
 
 
 @dataclass(frozen=True)
@@ -42,25 +50,6 @@ class ReportTable:
     name: str
     caption: str
     frame: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A figure of a report.
-
-    Attributes:
-        name: of its files: small letters, digits, "-" and "_".
-        caption: the line below it.
-        frame: everything that is drawn, one row per mark; a column "cell" as in a table.
-        draw: draws the table on one plot, such as ``curve_with_intervals`` of ``figures.py``.
-        panel: column whose values part the table into small plots; empty for one plot.
-    """
-
-    name: str
-    caption: str
-    frame: pd.DataFrame
-    draw: Draw
-    panel: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,62 +94,31 @@ def write_protocol_report(
     Raises:
         ValueError: a name that cannot be a file's, or that two figures or two tables share.
     """
-    figures = _by_name([figure for section in sections for figure in section.figures])
-    tables = _by_name([table for section in sections for table in section.tables])
-    drawn = {name: draw_files(figure, style) for name, figure in figures.items()}
+    figures = [figure for section in sections for figure in section.figures]
+    tables = [table for section in sections for table in section.tables]
+    check_names(figure.name for figure in figures)
+    check_names(table.name for table in tables)
+    drawn = {figure.name: draw_files(figure, style) for figure in figures}
     page = render(
         "protocol_report.html.j2",
         title=title,
         sections=[_shown(section, drawn) for section in sections],
         **_provenance(provenance),
     )
-    files = {f"figures/{name}.{kind}": content for name, one in drawn.items() for kind, content in one.items()}
-    files |= {f"tables/{name}.csv": frame_csv(table.frame) for name, table in tables.items()}
-    for path, content in (files | {"report.html": page.encode()}).items():
-        with atomic_path(folder / path) as temporary:
-            temporary.write_bytes(content)
+    files = in_figures_folder(drawn) | {f"tables/{table.name}.csv": frame_csv(table.frame) for table in tables}
+    write_files(folder, files | {"report.html": page.encode()})
     return folder / "report.html"
-
-
-def draw_files(figure: ReportFigure, style: FigureStyle = "screen") -> dict[str, bytes]:
-    """A figure as "png" and "svg", and its data as "csv"; one with nothing to draw has its data alone."""
-    files = {"csv": frame_csv(figure.frame)}
-    if len(figure.frame):
-        with figure_style(style):
-            drawing = draw_figure(figure.frame, figure.draw, figure.panel)
-            files |= {"svg": figure_bytes(drawing, "svg"), "png": figure_bytes(drawing, "png")}
-    return files
-
-
-def frame_csv(frame: pd.DataFrame) -> bytes:
-    """A table as CSV, numbers unrounded, an undefined one as an empty field."""
-    return frame.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _by_name(parts: Sequence[Any]) -> dict[str, Any]:
-    named = {part.name: part for part in parts}
-    names = [part.name for part in parts]
-    for name in names:
-        if not _NAME.fullmatch(name) or names.count(name) > 1:
-            raise ValueError(f"{name!r} cannot name a file of a report: expected a-z, 0-9, - and _, each name once")
-    return named
 
 
 def _shown(section: ReportSection, drawn: Mapping[str, Mapping[str, bytes]]) -> _ShownSection:
     return _ShownSection(
         title=section.title,
         paragraphs=[text.strip() for text in section.text.split("\n\n") if text.strip()],
-        pictures=[_picture(figure, drawn[figure.name]) for figure in section.figures],
+        pictures=[picture(figure, drawn[figure.name]) for figure in section.figures],
         tables=[
             frame_table(table.caption, table.frame, {"CSV": f"tables/{table.name}.csv"}) for table in section.tables
         ],
     )
-
-
-def _picture(figure: ReportFigure, files: Mapping[str, bytes]) -> Picture:
-    links = {kind.upper(): f"figures/{figure.name}.{kind}" for kind in sorted(files, reverse=True)}
-    alt = f"{figure.caption} Its data are in figures/{figure.name}.csv."
-    return Picture(svg_uri(files["svg"]) if "svg" in files else "", alt, figure.caption, links)
 
 
 def _provenance(provenance: Mapping[str, object]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
-"""One folder per report: ``results.json`` with the numbers and ``report.html``, from one ``ReportData``."""
+"""One folder per report: ``results.json`` with the numbers, ``report.html`` and figures, from one ``ReportData``."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.figure_files import write_files
+from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.report_data import Curves, DataFacts, Example, ReportData, RunFacts, TrainingCurve
-from ssrl_ecg.evaluation.report_page import render_page
+from ssrl_ecg.evaluation.report_page import make_page
 from ssrl_ecg.evaluation.report_scores import ClassScore, Comparison, GroupScore, Row
-from ssrl_ecg.files import atomic_path, write_json
+from ssrl_ecg.evaluation.typed_json import decode_file, read_tree
+from ssrl_ecg.files import write_json
 
 __all__ = [
     "ClassScore",
@@ -27,25 +28,24 @@ __all__ = [
 ]
 
 
-def write_report(data: ReportData, folder: str | Path) -> Path:
-    """Write ``results.json`` and ``report.html`` into ``folder``, which is made if missing.
+def write_report(data: ReportData, folder: str | Path, style: FigureStyle = "screen") -> Path:
+    """Write ``results.json``, ``report.html`` and ``figures/NAME.png|svg|csv`` into ``folder``, made if missing.
 
-    The page is rendered before anything is written, and each file is replaced whole or not at all. The signals of the
+    Everything is drawn before anything is written, and each file is replaced whole or not at all. The signals of the
     examples are only in the page's pictures.
 
     Args:
         data: what the report says.
-        folder: where the two files go; earlier ones are replaced.
+        folder: where the files go; earlier ones are replaced.
+        style: "publication" for figures that can go into a journal.
 
     Returns:
         Path of ``report.html``.
     """
-    page = render_page(data)
-    target = Path(folder) / "report.html"
-    write_json(target.with_name("results.json"), data.to_dict())
-    with atomic_path(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return target
+    files = make_page(data, style)
+    write_json(Path(folder) / "results.json", data.to_dict())
+    write_files(Path(folder), files)
+    return Path(folder) / "report.html"
 
 
 def read_results(path: str | Path) -> ReportData:
@@ -54,15 +54,4 @@ def read_results(path: str | Path) -> ReportData:
     Raises:
         InputError: if the file is missing, is not JSON, or does not hold a report.
     """
-    try:
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
-    except ValueError as error:
-        raise InputError(f"is not JSON: {error}", file=path) from error
-    try:
-        return ReportData.from_dict(tree)
-    except InputError as error:
-        raise InputError(
-            error.what, file=path, field=error.field, expected=error.expected, found=error.found
-        ) from error
+    return decode_file(ReportData, read_tree(path), "results", path)

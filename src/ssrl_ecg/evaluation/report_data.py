@@ -89,12 +89,16 @@ class Curves:
         roc: false-positive rate, true-positive rate.
         pr: recall, precision.
         reliability: mean predicted probability, observed share, per bin.
+        risk_coverage: share of records that are decided, surest first; share of those that are decided wrongly.
+        risk_area: row name -> class -> area under the risk-coverage curve, the mean risk.
     """
 
     label_fraction: float
     roc: dict[str, dict[str, XY]] = field(default_factory=dict)
     pr: dict[str, dict[str, XY]] = field(default_factory=dict)
     reliability: dict[str, dict[str, XY]] = field(default_factory=dict)
+    risk_coverage: dict[str, dict[str, XY]] = field(default_factory=dict)
+    risk_area: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +160,7 @@ class ReportData:
         data: which recordings.
         rows: all rows at all label fractions, in the order of the page.
         comparisons: paired differences between rows.
-        curves: ROC, precision-recall and reliability curves, one entry per label fraction shown.
+        curves: ROC, precision-recall, reliability and risk-coverage curves, one entry per label fraction shown.
         training: training curves.
         examples: test records with predictions.
         notes: caveats, in plain sentences.
@@ -207,7 +211,7 @@ class ReportData:
         named += [
             (name, curves.label_fraction)
             for curves in self.curves
-            for rows in (curves.roc, curves.pr, curves.reliability)
+            for rows in (curves.roc, curves.pr, curves.reliability, curves.risk_coverage, curves.risk_area)
             for name in rows
         ]
         for name, fraction in named:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-
-from ssrl_ecg.evaluation import plots
 from ssrl_ecg.evaluation import report_tables as tables
 from ssrl_ecg.evaluation.ecg_paper import plot_ecg
+from ssrl_ecg.evaluation.figure_files import draw_files, in_figures_folder, picture
+from ssrl_ecg.evaluation.figures import FigureStyle, figure_bytes
 from ssrl_ecg.evaluation.groups import FEWEST
 from ssrl_ecg.evaluation.pages import Picture, render, svg_uri
-from ssrl_ecg.evaluation.report_data import TEST_PART, XY, Curves, Example, ReportData
+from ssrl_ecg.evaluation.report_data import Example, ReportData
+from ssrl_ecg.evaluation.report_figures import report_figures
 from ssrl_ecg.evaluation.report_scores import Comparison
 from ssrl_ecg.evaluation.report_tables import amount
 from ssrl_ecg.evaluation.tables import Cell, Group, Table, counted, interval, number
@@ -30,7 +28,7 @@ _TRACKS = {
     "no validation": "No validation labels: recipes are fixed, penalties are chosen within the labelled records, "
     "trained networks keep their last weights. Records are ranked only: no thresholds, no calibration.",
 }
-_MAX_PANEL_CLASSES, _MAX_EXAMPLE_CLASSES = 6, 8
+_MAX_EXAMPLE_CLASSES = 8
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,31 @@ class ExampleView:
     table: Table
 
 
-def render_page(data: ReportData) -> str:
-    """Render the whole report as one HTML page without scripts or anything to load from elsewhere."""
-    styles = plots.line_styles(data.row_names, data.floors)
+def make_page(data: ReportData, style: FigureStyle = "screen") -> dict[str, bytes]:
+    """Draw and render everything: the self-contained page, and its figures as files of their own.
+
+    Args:
+        data: what the report says.
+        style: "publication" for figures that can go into a journal.
+
+    Returns:
+        Path from the report's folder -> content: "report.html" and "figures/NAME.png", ".svg" and ".csv".
+    """
+    figures = report_figures(data)
+    drawn = {figure.name: draw_files(figure, style) for part in figures.values() for figure in part}
+    pictures = {part: [picture(figure, drawn[figure.name]) for figure in shown] for part, shown in figures.items()}
+    return in_figures_folder(drawn) | {"report.html": _render_page(data, pictures).encode()}
+
+
+def _render_page(data: ReportData, pictures: Mapping[str, Sequence[Picture]]) -> str:
     return render(
-        "report.html.j2",
+        "comparison_report.html.j2",
         title=data.title,
         data=data,
         badge=_KIND_BADGES[data.kind],
         headline=headline(data),
         findings=findings(data),
-        fraction_picture=_fraction_picture(data, styles),
+        pictures=pictures,
         main_table=tables.main_table(data),
         comparison_table=tables.comparison_table(data),
         score_table=tables.score_table(data),
@@ -61,8 +73,7 @@ def render_page(data: ReportData) -> str:
         group_tables=tables.group_tables(data),
         fewest=FEWEST,
         class_tables=[tables.class_table(data, fraction) for fraction in data.fractions],
-        curve_pictures=[picture for curves in data.curves for picture in _curve_pictures(data, curves, styles)],
-        training_pictures=_training_pictures(data),
+        risk_tables=[tables.risk_table(data, curves) for curves in data.curves if curves.risk_area],
         examples=[_example_view(data, example) for example in data.examples],
         data_table=tables.data_table(data.data),
         duration=duration(data.run.wall_time_s),
@@ -161,100 +172,6 @@ def _floor_findings(data: ReportData) -> list[str]:
     return lines
 
 
-def _embed(figure: Figure) -> str:
-    """SVG as a data URI; the same figure gives the same bytes."""
-    buffer = BytesIO()
-    with rc_context({"svg.hashsalt": "ssrl_ecg"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return svg_uri(buffer.getvalue())
-
-
-def _fraction_picture(data: ReportData, styles: Mapping[str, plots.LineStyle]) -> Picture | None:
-    if len(data.fractions) < 2:
-        return None
-    series = []
-    for name in data.row_names:
-        rows = sorted((row for row in data.rows if row.name == name), key=lambda row: row.label_fraction)
-        series.append(
-            plots.FractionSeries(
-                name=name,
-                label_fractions=[row.label_fraction for row in rows],
-                values=[row.macro_auroc for row in rows],
-                lows=[row.interval[0] for row in rows],
-                highs=[row.interval[1] for row in rows],
-            )
-        )
-    n_labels = {fraction: max(row.n_labels for row in data.at(fraction).values()) for fraction in data.fractions}
-    told = "; ".join(f"{one.name} {', '.join(number(value) for value in one.values)}" for one in series)
-    amounts = ", ".join(amount(data, fraction) for fraction in data.fractions)
-    return Picture(
-        _embed(plots.label_fraction_curve(series, styles, n_labels)),
-        f"Line chart of macro AUROC with {amounts}. {told}. The table below adds the intervals.",
-        "Macro AUROC by number of labels. Bars are the intervals of the table; floors are grey and dashed, and a row "
-        "without labels is a level line.",
-    )
-
-
-def _curve_pictures(data: ReportData, curves: Curves, styles: Mapping[str, plots.LineStyle]) -> list[Picture]:
-    sizes, counts = data.data.split_sizes, data.data.class_counts.get(TEST_PART, {})
-    prevalences = {name: count / sizes[TEST_PART] for name, count in counts.items() if sizes.get(TEST_PART)}
-    kinds: tuple[tuple[str, Mapping[str, Mapping[str, XY]], Callable[..., Figure], str], ...] = (
-        ("ROC curves", curves.roc, plots.roc_panel, "the diagonal is chance"),
-        (
-            "Precision-recall curves",
-            curves.pr,
-            lambda shown, styles: plots.pr_panel(shown, styles, prevalences),
-            "the horizontal line is the precision of guessing",
-        ),
-        (
-            "Calibration",
-            curves.reliability,
-            plots.reliability_panel,
-            "on the diagonal a predicted probability is what happens",
-        ),
-    )
-    pictures = []
-    for name, by_row, draw, chance in kinds:
-        shown, left_out = _most_frequent_classes(data, by_row)
-        if shown:
-            rows = ", ".join(shown)
-            caption = f"{name} with {amount(data, curves.label_fraction)}; {chance}.{left_out}"
-            pictures.append(
-                Picture(
-                    _embed(draw(shown, styles)),
-                    f"{name} of each class for {rows}. The class tables hold the areas under the ROC curves.",
-                    caption,
-                )
-            )
-    return pictures
-
-
-def _most_frequent_classes(
-    data: ReportData, curves: Mapping[str, Mapping[str, XY]]
-) -> tuple[dict[str, dict[str, XY]], str]:
-    """The curves of at most six classes, those with the most positive test records, and a sentence about the others."""
-    positives = {name: score.n_positives for row in data.rows for name, score in row.per_class.items()}
-    classes = list(dict.fromkeys(name for by_class in curves.values() for name in by_class))
-    kept = sorted(classes, key=lambda name: -positives.get(name, 0))[:_MAX_PANEL_CLASSES]
-    shown = {
-        row: {name: by_class[name] for name in classes if name in kept and name in by_class}
-        for row, by_class in curves.items()
-    }
-    left_out = (
-        f" Shown are the {len(kept)} most frequent of {len(classes)} classes." if len(kept) < len(classes) else ""
-    )
-    return {row: by_class for row, by_class in shown.items() if by_class}, left_out
-
-
-def _training_pictures(data: ReportData) -> list[Picture]:
-    pictures = []
-    for curve in data.training:
-        ends = ", ".join(f"{name} {values[-1]:.3g}" for name, values in curve.series.items() if values)
-        alt = f"Line charts of what was logged while training {curve.name}. Last values: {ends}."
-        pictures.append(Picture(_embed(plots.training_curves(curve.series, curve.x)), alt, curve.name))
-    return pictures
-
-
 def _example_view(data: ReportData, example: Example) -> ExampleView:
     predicted = [name for name, value in example.probabilities.items() if value >= example.thresholds[name]]
     labels, said = ", ".join(example.true_labels) or "none", ", ".join(predicted) or "none"
@@ -263,7 +180,7 @@ def _example_view(data: ReportData, example: Example) -> ExampleView:
         figure = plot_ecg(example.signal_mv, example.sampling_rate_hz, title=f"Record {example.record_id}")
         alt = f"12-lead ECG of record {example.record_id} on millimetre paper. Labels: {labels}. Predicted: {said}."
         source = "; simulated" if data.kind == "synthetic" else f". {data.data.attribution}".rstrip(". ")
-        picture = Picture(_embed(figure), alt, f"25 mm/s, 10 mm/mV{source}.")
+        picture = Picture(svg_uri(figure_bytes(figure, "svg")), alt, f"25 mm/s, 10 mm/mV{source}.")
     return ExampleView(example, picture, _prediction_table(example, set(predicted)))
 
 

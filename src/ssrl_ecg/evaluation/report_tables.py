@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from ssrl_ecg.evaluation.report_data import TEST_PART, DataFacts, ReportData
+from ssrl_ecg.evaluation.cells import group_folder
+from ssrl_ecg.evaluation.report_data import TEST_PART, Curves, DataFacts, ReportData
 from ssrl_ecg.evaluation.report_scores import ClassScore, Comparison, GroupScore, Row
-from ssrl_ecg.evaluation.tables import Cell, Group, Table, counted, estimate, interval, number, p_value, percent, signed
+from ssrl_ecg.evaluation.tables import (
+    Cell,
+    Group,
+    Table,
+    counted,
+    estimate,
+    interval,
+    number,
+    p_value,
+    percent,
+    score_cell,
+    signed,
+)
 
 FAMILY_NAMES = {
     "method": "Self-supervised pretraining, then labels",
@@ -44,7 +58,7 @@ def amount(data: ReportData, fraction: float) -> str:
 def main_table(data: ReportData) -> Table:
     """Macro AUROC with interval, repetitions and distance to the best floor: rows by label fractions."""
     columns = [amount(data, fraction) for fraction in data.fractions]
-    table = Table("Macro AUROC on test records, by number of training labels", ("Row", *columns))
+    table = Table("Macro AUROC on test records, by number of training labels", ("Row", *columns, "Cells"))
     best = {
         fraction: max(
             (row.macro_auroc for row in data.at(fraction).values() if not math.isnan(row.macro_auroc)), default=math.nan
@@ -62,9 +76,13 @@ def main_table(data: ReportData) -> Table:
         floor = data.best_floor(fraction)
         over = f"; floor {signed(row.macro_auroc - floor.macro_auroc)}" if floor and row.family != "floor" else ""
         text = f"{number(row.macro_auroc)} {interval(*row.interval)}".rstrip()
-        return Cell(text, detail=repeats + over, strong=row.macro_auroc == best[fraction])
+        return Cell(text, detail=repeats + over, strong=row.macro_auroc == best[fraction], value=row.macro_auroc)
 
-    table.groups = _by_family(data, lambda name: tuple(cell(name, fraction) for fraction in data.fractions))
+    def cells(name: str) -> tuple[Cell, ...]:
+        files = Cell("files", sources=(f"{group_folder(Path(), name).as_posix()}/*.npz",))
+        return (*(cell(name, fraction) for fraction in data.fractions), files)
+
+    table.groups = _by_family(data, cells)
     return table
 
 
@@ -90,7 +108,7 @@ def fold_table(data: ReportData) -> Table | None:
     def cells(row: Row) -> tuple[Cell, ...]:
         values = [row.per_fold.get(fold, math.nan) for fold in folds]
         absent = "this row has no defined AUROC on this fold"
-        return tuple(table.missing(absent) if math.isnan(value) else Cell(number(value)) for value in values)
+        return tuple(table.missing(absent) if math.isnan(value) else score_cell(value) for value in values)
 
     table.groups = tuple(
         Group(amount(data, fraction), tuple((row.name, cells(row)) for row in data.at(fraction).values()))
@@ -135,7 +153,7 @@ def _group_cell(table: Table, score: GroupScore | None) -> Cell:
         return table.missing("too few positive or negative records of every class to claim anything")
     counts = ", ".join(f"{name} {score.per_class[name].n_positives}" for name in unclaimed)
     mark = table.mark(f"without classes with too few records to claim anything ({counts})") if unclaimed else ""
-    return Cell(number(score.macro_auroc), detail=interval(*score.interval), mark=mark)
+    return Cell(number(score.macro_auroc), interval(*score.interval), mark, value=score.macro_auroc)
 
 
 def class_table(data: ReportData, fraction: float) -> Table:
@@ -150,6 +168,20 @@ def class_table(data: ReportData, fraction: float) -> Table:
         header = f"{name} ({n_positives:,})"
         lines.append((header, tuple(_class_cell(table, row.per_class.get(name)) for row in rows)))
     table.groups = (Group("", tuple(lines)),)
+    return table
+
+
+def risk_table(data: ReportData, curves: Curves) -> Table:
+    """Area under the risk-coverage curve of every class: rows by classes."""
+    classes = list(dict.fromkeys(name for areas in curves.risk_area.values() for name in areas))
+    caption = f"Area under the risk-coverage curve with {amount(data, curves.label_fraction)}"
+    table = Table(caption, ("Row", *classes))
+
+    def cells(areas: Mapping[str, float]) -> tuple[Cell, ...]:
+        absent = "undefined: one class only"
+        return tuple(score_cell(areas[name]) if name in areas else table.missing(absent) for name in classes)
+
+    table.groups = (Group("", tuple((row, cells(areas)) for row, areas in curves.risk_area.items())),)
     return table
 
 
@@ -179,10 +211,12 @@ def data_table(facts: DataFacts) -> Table:
             return table.missing("not counted for this part")
         without = count == 0 or name in facts.classes_without_positives.get(part, ())
         undefined = "; its AUROC is undefined and left out of the macro average" if part == TEST_PART else ""
-        return Cell(f"{count:,}", mark=table.mark(f"no positive record in this part{undefined}") if without else "")
+        return Cell(
+            f"{count:,}", value=count, mark=table.mark(f"no positive record in this part{undefined}") if without else ""
+        )
 
     lines = tuple(
-        (part, (Cell(f"{size:,}"), *(positives(part, name) for name in classes)))
+        (part, (Cell(f"{size:,}", value=size), *(positives(part, name) for name in classes)))
         for part, size in facts.split_sizes.items()
     )
     table.groups = (Group("", lines),)
@@ -204,13 +238,13 @@ def _comparison_cells(table: Table, one: Comparison) -> tuple[Cell, ...]:
         missing = table.missing("undefined: one of the two rows has no macro AUROC, in the data or in some resamples")
         return (missing, missing, missing, verdict)
     alone = "not corrected for the number of comparisons"
-    p_holm = table.missing(alone) if math.isnan(one.p_holm) else Cell(p_value(one.p_holm))
-    return (Cell(difference_text(one)), Cell(p_value(one.p)), p_holm, verdict)
+    p_holm = table.missing(alone) if math.isnan(one.p_holm) else Cell(p_value(one.p_holm), value=one.p_holm)
+    return (Cell(difference_text(one), value=one.difference), Cell(p_value(one.p), value=one.p), p_holm, verdict)
 
 
 def _score_cell(table: Table, row: Row, name: str) -> Cell:
     value: float = getattr(row, name)
-    return table.missing(_reason(row, name)) if math.isnan(value) else Cell(number(value))
+    return table.missing(_reason(row, name)) if math.isnan(value) else score_cell(value)
 
 
 def _class_cell(table: Table, score: ClassScore | None) -> Cell:
@@ -225,7 +259,7 @@ def _class_cell(table: Table, score: ClassScore | None) -> Cell:
         if is_rare
         else ""
     )
-    return Cell(number(score.auroc), detail=interval(score.lo, score.hi), mark=mark)
+    return Cell(number(score.auroc), interval(score.lo, score.hi), mark, value=score.auroc)
 
 
 def _reason(row: Row, name: str) -> str:

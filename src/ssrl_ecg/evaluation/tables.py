@@ -109,3 +109,8 @@ def p_value(p: float) -> str:
 def counted(count: int, noun: str) -> str:
     """Count and noun: "1 seed", "10 subsets"."""
     return f"{count:,}{_NBSP}{noun}{'' if count == 1 else 's'}"
+
+
+def score_cell(value: float) -> Cell:
+    """A number with three decimals, sorted by all of them."""
+    return Cell(number(value), value=value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ssrl_ecg.errors import InputError
@@ -11,11 +13,35 @@ from ssrl_ecg.errors import InputError
 _T = TypeVar("_T")
 
 
+def read_tree(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: if it is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from error
+    except ValueError as error:
+        raise InputError(f"is not JSON: {error}", file=path) from error
+
+
+def decode_file(kind: type[_T], tree: Any, where: str, path: str | Path) -> _T:
+    """Build a dataclass as ``decode_dataclass`` does; its error names the file that ``tree`` came from."""
+    try:
+        return decode_dataclass(kind, tree, where)
+    except InputError as error:
+        raise InputError(
+            error.what, file=path, field=error.field, expected=error.expected, found=error.found
+        ) from error
+
+
 def decode_dataclass(kind: type[_T], tree: Any, where: str) -> _T:
     """Build a dataclass from a mapping of its fields.
 
     Known field types: bool, int, float (null is NaN), str, Literal, ``X | None``, tuples of fixed or any length,
-    dictionaries with str, int or float keys, nested dataclasses, Any. Fields with a default may be missing.
+    dictionaries with str, int, float or Literal keys, nested dataclasses, Any. Fields with a default may be missing.
 
     Args:
         kind: the dataclass.
@@ -89,6 +115,8 @@ def _decode_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[A
 
 
 def _decode_key(hint: Any, key: str, where: str) -> Any:
+    if get_origin(hint) is Literal:
+        return _decode_compound(hint, key, where)
     try:
         return hint(key)
     except ValueError:

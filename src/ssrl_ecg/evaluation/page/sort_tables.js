@@ -9,13 +9,18 @@ function key(row, column) {
   return text === "" || text.startsWith("–") ? null : text;
 }
 
+// "1,488", "10 %" and "−0.012" are numbers too.
+function number(text) {
+  return Number(text.replace(/[,%\s]/g, "").replace("−", "-"));
+}
+
 function isNumeric(rows, column) {
-  return rows.every((row) => !Number.isNaN(Number(key(row, column) ?? 0)));
+  return rows.every((row) => !Number.isNaN(number(key(row, column) ?? "0")));
 }
 
 function sorted(rows, column, direction) {
   const known = rows.filter((row) => key(row, column) !== null);
-  const compare = isNumeric(rows, column) ? (a, b) => Number(a) - Number(b) : words.compare;
+  const compare = isNumeric(rows, column) ? (a, b) => number(a) - number(b) : words.compare;
   known.sort((a, b) => direction * compare(key(a, column), key(b, column)));
   return [...known, ...rows.filter((row) => key(row, column) === null)];
 }
