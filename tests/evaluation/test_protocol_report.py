@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import textwrap
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -120,3 +122,13 @@ def test_headers_sort_their_column_by_value_with_missing_numbers_last(folder, br
         "ascending a0 a24 b0 b24",
         "descending a24 b24 a0 b0",
     ]
+
+
+def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "reports.md"
+    block = re.search(r"\n\n((?:    .*\n|\n)*    write_protocol_report\(.*\n)", page.read_text(encoding="utf-8")).group(
+        1
+    )
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(block), {})
+    assert (tmp_path / "report/figures/differences.svg").is_file()

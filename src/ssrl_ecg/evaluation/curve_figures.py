@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ssrl_ecg.evaluation.figure_style import FAINT, LineStyle, line_styles
+from ssrl_ecg.evaluation.figure_style import FLOOR_COLORS, LineStyle, line_styles
 
 Styles = Mapping[str, LineStyle]
 
@@ -29,7 +29,7 @@ def precision_recall_curves(axes: Axes, frame: pd.DataFrame, *, styles: Styles |
     """Draw columns ``recall`` and ``precision``, in [0, 1]; a column ``prevalence`` is the precision of guessing."""
     _lines(axes, frame, "recall", "precision", styles)
     if "prevalence" in frame:
-        axes.axhline(frame["prevalence"].iloc[0], color=FAINT, linewidth=1, zorder=0, label="_chance")
+        axes.axhline(frame["prevalence"].iloc[0], color=FLOOR_COLORS[1], linewidth=0.8, zorder=0, label="_chance")
     _unit_square(axes, "sensitivity (recall)", "PPV (precision)")
 
 
@@ -76,7 +76,7 @@ def _lines(
 
 
 def _diagonal(axes: Axes) -> None:
-    axes.plot((0, 1), (0, 1), color=FAINT, linewidth=1, zorder=0, label="_chance")
+    axes.plot((0, 1), (0, 1), color=FLOOR_COLORS[1], linewidth=0.8, zorder=0, label="_chance")
 
 
 def _unit_square(axes: Axes, x_label: str, y_label: str) -> None:

@@ -48,6 +48,7 @@ _SCREEN: dict[Any, Any] = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
+    "legend.handlelength": 2.8,
 }
 # 183 mm is the width of two columns in most journals, where 7 pt is the least that may be printed.
 _PUBLICATION: dict[Any, Any] = _SCREEN | {

@@ -132,7 +132,7 @@ def curve_with_intervals(
             ends[name] = (np.inf, part[value].iloc[0])
             continue
         beside = place - (len(parts) - 1) / 2
-        at = part[x] * 1.03**beside if log_x else part[x] + 0.006 * beside * np.ptp(shown)
+        at = part[x] * 1.03**beside if log_x else part[x] + 0.01 * beside * np.ptp(shown)
         line = {"color": style.color, "linestyle": style.line, "marker": style.marker or ".", "label": label}
         axes.errorbar(at, part[value], yerr=_spread(part, value, low, high), elinewidth=1, **line)
         defined = part[value].notna()
@@ -275,7 +275,7 @@ def _ticks_at(axes: Axes, x: np.ndarray, labels: Mapping[float, str] | None, *, 
     if log_x:
         axes.set_xlim(x[0] / 1.25, x[-1] * 1.25)
     if len(x) <= _MOST_TICKS:
-        axes.set_xticks(x, [(labels or {}).get(one, f"{one:g}") for one in x])
+        axes.set_xticks(x, [(labels or {}).get(one, f"{one:g}".replace("-", "−")) for one in x])
         axes.set_xticks([], minor=True)
 
 
