@@ -144,7 +144,9 @@ def test_with_zero_labels_run_those_arms_that_need_none_and_nowhere_else(parts, 
     assert [len(rows) for rows in learns.rows] == [len(cell.rows) for cell in cells if cell.count]
     results = ResultsFolder(tmp_path)
     assert results.pairs() == [(0.0, "knows"), (8 / len(splits[0].train), "learns")]
-    assert [results.n_labels(fraction) for fraction, _ in results.pairs()] == [0, 8]
+    drawn = int(np.median([len(cell.rows) for cell in cells if cell.count]))
+    assert abs(drawn - 8) <= 1
+    assert [results.n_labels(fraction) for fraction, _ in results.pairs()] == [0, drawn]
     pairs = [("learns", "knows")]
     (found,) = make_comparisons(results, pairs, n_replicates=100)
     values = [results.cells(arm, fraction)[0].scores for fraction, arm in results.pairs()]
@@ -270,18 +272,22 @@ def test_every_arm_gets_the_same_rows(parts, synthetic_store, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(first.rows, second.rows, strict=True))
 
 
-def test_scores_round_trip_and_are_readable_without_pickle(tmp_path):
-    scores = [
-        Scores(np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)),
-        Scores(np.full((1, 3), 2.0), np.full((2, 3), 3.0)),
-    ]
-    write_cell(tmp_path / "cells" / "x" / "10pct-00.npz", score_arrays(scores), "identity")
-    loaded, identity = load_scores(tmp_path / "cells" / "x" / "10pct-00.npz")
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e3])
+def test_scores_round_trip_in_half_the_size_and_keep_their_order(tmp_path, scale):
+    rng = np.random.default_rng(0)
+    whole = (5 + scale * rng.standard_t(3, (270, 3))).astype(np.float32)
+    scores = [Scores(whole[:200], whole), Scores(np.empty((0, 3), np.float32), np.full((2, 3), 3.0, np.float32))]
+    path = tmp_path / "cells" / "x" / "10pct-00.npz"
+    write_cell(path, score_arrays(scores), "identity")
+    loaded, identity = load_scores(path)
     assert identity == "identity"
-    assert all(
-        np.array_equal(a.test, b.test) and np.array_equal(a.validation, b.validation)
-        for a, b in zip(scores, loaded, strict=True)
-    )
+    assert path.stat().st_size < 0.6 * 4 * 470 * 3 + 2500
+    assert loaded[1].validation.shape == (0, 3)
+    assert np.array_equal(loaded[1].test, scores[1].test)
+    assert loaded[0].validation == pytest.approx(whole[:200], rel=1e-3, abs=2e-3 * scale)
+    labels = rng.random(270) < 0.3
+    before, after = (roc_auc_score(labels, one[:, 0]) for one in (whole, loaded[0].test))
+    assert abs(before - after) < 2e-4
 
 
 def test_frame_names_records_not_rows(parts, synthetic_store, tmp_path):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -186,13 +187,22 @@ def describe_cell(cell: Cell, ids: np.ndarray) -> dict[str, Any]:
 
 
 def score_arrays(scores: Sequence[Scores]) -> dict[str, Any]:
-    """One cell's scores of all splits and the training's history, as arrays of its file."""
-    arrays: dict[str, Any] = {
-        f"{part}_{number}": np.asarray(getattr(one, part), np.float32)
-        for number, one in enumerate(scores)
-        for part in ("validation", "test")
-    }
-    return {"history": np.array(json.dumps(jsonable(scores[0].history)))} | arrays
+    """One cell's scores of all splits and the training's history, as arrays of its file.
+
+    Scores are kept in half precision, about each class's median and in units of its mean absolute deviation (in
+    ``..._scale``): half the size, and their order survives where all lie close together.
+    """
+    arrays: dict[str, Any] = {"history": np.array(json.dumps(jsonable(scores[0].history)))}
+    for number, one in enumerate(scores):
+        for part in ("validation", "test"):
+            whole = np.asarray(getattr(one, part), np.float32)
+            known = whole[~np.isnan(whole).any(axis=1)]  # where validation is scarce, most records have no score
+            centre = np.median(known, axis=0) if len(known) else np.zeros(whole.shape[1], np.float32)
+            spread = np.abs(known - centre).mean(axis=0) if len(known) else np.ones_like(centre)
+            unit = np.where(spread > 0, spread, 1)
+            arrays[f"{part}_{number}"] = ((whole - centre) / unit).astype(np.float16)
+            arrays[f"{part}_{number}_scale"] = np.stack([centre, unit]).astype(np.float32)
+    return arrays
 
 
 def load_scores(path: Path) -> tuple[list[Scores], str]:
@@ -202,11 +212,21 @@ def load_scores(path: Path) -> tuple[list[Scores], str]:
         InputError: the file is damaged.
     """
     arrays, identity = read_cell(path)
-    n_splits = sum(name.startswith("test_") for name in arrays)
+    n_splits = sum(re.fullmatch(r"test_\d+", name) is not None for name in arrays)
     stored = json.loads(str(arrays["history"])) if "history" in arrays else []
     history = tuple({name: math.nan if x is None else x for name, x in row.items()} for row in stored)
-    scores = [Scores(arrays[f"validation_{number}"], arrays[f"test_{number}"], history) for number in range(n_splits)]
+    scores = [
+        Scores(*(_whole_scores(arrays, f"{part}_{number}") for part in ("validation", "test")), history)
+        for number in range(n_splits)
+    ]
     return scores, identity
+
+
+def _whole_scores(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if f"{name}_scale" not in arrays:
+        return arrays[name]  # files from before scores were kept in half precision
+    centre, unit = arrays[f"{name}_scale"]
+    return arrays[name].astype(np.float32) * unit + centre
 
 
 def rankable_scores(scores: np.ndarray, task: TaskName, *, gives_logits: bool) -> np.ndarray:
