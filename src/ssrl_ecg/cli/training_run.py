@@ -26,8 +26,8 @@ class WatchOptions:
     """How a training is watched."""
 
     logger: Annotated[str, one_of(LOGGERS)] = "csv"
-    """Where each epoch's numbers go beside OUT.run/history.csv: to OUT.run/tensorboard (ssrl-ecg[tensorboard]), or to the
-    MLflow at MLFLOW_TRACKING_URI (ssrl-ecg[mlflow])."""
+    """Where each epoch's numbers go beside OUT.run/history.csv: to OUT.run/tensorboard (ssrl-ecg[tensorboard]), or to
+    the MLflow at MLFLOW_TRACKING_URI (ssrl-ecg[mlflow])."""
     dry_run: bool = False
     """Run a few steps, say what time and memory the whole training would take, and write nothing."""
 
