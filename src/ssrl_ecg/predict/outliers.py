@@ -15,7 +15,7 @@ from ssrl_ecg.signals.lead_swaps import LEAD_SWAPS, swap_leads
 FloatArray = NDArray[np.float64]
 
 _SMALLEST_SD = 1e-6
-_INVERSE_PENALTY = 0.1
+_INVERSE_PENALTY = 1.0
 _CHUNK = 256
 
 
