@@ -116,6 +116,20 @@ def test_a_relative_drop_from_chance_is_undefined():
     np.testing.assert_allclose(drop(clean, corrupted), [0.2, -0.1, 0.0])
 
 
+def test_a_model_at_chance_has_drops_but_no_relative_ones_and_harms_no_other(tmp_path):
+    folder = write_results(tmp_path / "r", models=MODELS | {"guessing": 0.3})
+    for cell in (folder / "cells" / "guessing").glob("*.npz"):
+        arrays, identity = read_cell(cell)
+        guessed = np.random.default_rng(1).normal(size=arrays["scores"].shape)
+        write_cell(cell, arrays | {"scores": guessed.astype(np.float16)}, identity)
+    results = RobustnessResults(folder, n_replicates=200)
+    rows = differences_table(results, reference_pairs(results)).set_index(["model", "corruption"])
+    assert rows.loc[("guessing", "masking"), "verdict"] == "undefined"
+    assert np.isnan(rows.loc[("guessing", "masking"), ["relative_drop_difference", "p"]].astype(float)).all()
+    assert np.isfinite(rows.loc[("guessing", "masking"), "drop_difference"])
+    assert rows.loc[(PROBE, "masking"), "verdict"] != "undefined"
+
+
 def test_a_class_without_positives_is_in_no_macro(tmp_path):
     targets = np.random.default_rng(0).random((90, 3)) < [0.5, 0.3, 0.0]
     table = scores_table(RobustnessResults(write_results(tmp_path / "r", targets=targets), n_replicates=120))

@@ -3,7 +3,7 @@
 Two measures of loss, both of the macro AUROC A:
     - drop: A_clean - A_corrupted;
     - relative drop: (A_clean - A_corrupted) / (A_clean - 1/2), the share of what the clean score has above chance that
-      is gone; 0 nothing, 1 all; undefined where the clean score is at chance or below.
+      is gone; 0 nothing, 1 all; undefined where the clean score is at chance or below, be it in a single resample.
 Of a family, both are averaged over its severities. Intervals and p resample patients within test folds, the same for
 every model and corruption, with seeds averaged; Holm corrects the comparisons of one question within one family.
 """
@@ -116,8 +116,12 @@ class RobustnessResults:
         return Sample(np.concatenate(values))
 
     def loss(self, model: str, corruption: Corruption, measure: Loss) -> FloatArray:
-        """(1 + replicate,): what a model loses."""
-        return measure(self.samples[model, CLEAN.name].macro, self.samples[model, corruption.name].macro)
+        """(1 + replicate,): what a model loses; NaN throughout where a single value is undefined.
+
+        Percentiles of the replicates that happen to be defined would be those of lucky resamples.
+        """
+        values = measure(self.samples[model, CLEAN.name].macro, self.samples[model, corruption.name].macro)
+        return np.full_like(values, np.nan) if np.isnan(values).any() else values
 
     def family_loss(self, model: str, family: str, measure: Loss) -> FloatArray:
         """(1 + replicate,): the same averaged over the severities of a family."""
