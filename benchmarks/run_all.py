@@ -20,12 +20,14 @@ import floors
 import memory
 import pretrain_epoch
 import reference_script
+import serving
 import store
 import synthetic
 from measure import Outcome, Sample, arguments, at_least, prepare, publish
 
 import augmentations
 import methods
+import predict
 
 
 def chain(_: Sample) -> Outcome:
@@ -58,6 +60,8 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "duplicates": duplicates.run,
         "floors": floors.run,
         "methods": methods.run,
+        "serving": serving.run,
+        "predict": predict.run,
     }
 
 

@@ -50,3 +50,13 @@ def test_an_unknown_logger_is_refused_before_the_training(refused, data_flags, t
     words = ["pretrain", "simclr", *data_flags, "--out", tmp_path / "x.safetensors", "--logger", "wandb"]
     assert "tensorboard" in refused(*words)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_dry_run_of_a_comparison_lists_its_trainings(ssrl_ecg, data_flags, tmp_path):
+    words = ["--protocol", "rotation", "--encoder", "cnn", "--encoder-width", "2", "--replicates", "2000"]
+    outcome = ssrl_ecg("run", *data_flags, *words, "--out", tmp_path / "run", "--dry-run")
+    assert outcome.code == 0, outcome
+    assert "SimCLR pretraining: 3 trainings" in outcome.out
+    assert "supervised: 18 trainings" in outcome.out
+    assert "no result was written" in outcome.out
+    assert not any(tmp_path.iterdir())

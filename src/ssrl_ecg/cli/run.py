@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssrl_ecg.cli.data_options import LabelledDataOptions
+from ssrl_ecg.cli.estimates import describe_forecast
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.cli.processes import first_process_speaks
@@ -17,6 +18,7 @@ from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.floors import floors_left_out
+from ssrl_ecg.evaluation.forecast import Forecast
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
 from ssrl_ecg.training.run import run_record, tune_allocator
@@ -39,6 +41,8 @@ class RunOptions:
     """"publication" makes figures that can go into a journal."""
     encoders: Path | None = None
     """Folder of the pretrained encoders, so that two runs can share them; without it OUT/models."""
+    dry_run: bool = False
+    """Run a few steps of each kind of training, say what time and memory all would take, and write no results."""
 
 
 def main(argv: list[str]) -> int:
@@ -62,6 +66,9 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
     experiment.check(options.replicates)
     store = options.data.open_store(options.sampling_rate_hz)
     labels, splits = options.data.labels(store), options.protocol.splits(store, options.experiment.labels.validation)
+    if options.dry_run:
+        print(describe_forecast(Forecast(experiment, store, labels, splits).shares()))
+        return
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options.experiment}
