@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.data_options import LabelledDataOptions
-from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.leaderboard import method_plan
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
@@ -19,6 +19,7 @@ from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.plans import Experiment
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.metrics.comparison import check_replicates
 from ssrl_ecg.training.run import run_record, tune_allocator
@@ -46,6 +47,7 @@ class AblationOptions:
     """Rate of the recordings that are used."""
     seed: int = 42
     """First seed of subsets, pretrainings and trainings."""
+    execution: Execution = field(default_factory=every_core)
     replicates: int = 2000
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/ablation")
@@ -55,8 +57,7 @@ class AblationOptions:
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(AblationOptions, argv, "ssrl-ecg benchmark ablation")
-    run_ablation(options, ["ssrl-ecg", "benchmark", "ablation", *argv])
-    return DONE
+    return run_ablation(options, ["ssrl-ecg", "benchmark", "ablation", *argv])
 
 
 def ablation_experiment(options: AblationOptions) -> Experiment:
@@ -68,7 +69,7 @@ def ablation_experiment(options: AblationOptions) -> Experiment:
     return replace(usual.experiment(), methods=methods, supervised={}, finetune=None, floors=())
 
 
-def run_ablation(options: AblationOptions, command: Sequence[str]) -> None:
+def run_ablation(options: AblationOptions, command: Sequence[str]) -> int:
     """Run every missing cell, then compare."""
     tune_allocator()
     experiment = ablation_experiment(options)
@@ -80,8 +81,9 @@ def run_ablation(options: AblationOptions, command: Sequence[str]) -> None:
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options}
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
-        run_experiment(experiment, store, labels, splits, options.out)
+        outcomes = run_experiment(experiment, store, labels, splits, options.out, execution=options.execution)
         print("computing intervals", flush=True)
         ablation = make_ablation(options.out, experiment.methods, n_replicates=options.replicates)
         write_ablation(ablation, run, options.out / "ablation.json")
     print(*ablation_table(ablation), f"ablation: {options.out / 'ablation.json'}", sep="\n")
+    return say_failures(outcomes.failures)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.data_options import LabelledDataOptions
-from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.protocol_options import ProtocolOptions, Validation
 from ssrl_ecg.data.description import describe_data
@@ -19,6 +19,7 @@ from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, flo
 from ssrl_ecg.evaluation.label_fractions import run_design
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.files import write_json
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.run import run_record
@@ -46,6 +47,7 @@ class BenchmarkOptions:
     """Rate of the recordings that floors are computed from."""
     floors: tuple[Annotated[str, one_of(FLOORS)], ...] | None = None
     """Floors beside the embeddings; without the flag all that fit the label set (MiniRocket needs ssrl-ecg[floors])."""
+    execution: Execution = field(default_factory=every_core)
     replicates: int = 2000
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/benchmark")
@@ -57,11 +59,10 @@ class BenchmarkOptions:
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(BenchmarkOptions, argv, "ssrl-ecg benchmark")
-    run_benchmark(options, ["ssrl-ecg", "benchmark", *argv])
-    return DONE
+    return run_benchmark(options, ["ssrl-ecg", "benchmark", *argv])
 
 
-def run_benchmark(options: BenchmarkOptions, command: list[str]) -> None:
+def run_benchmark(options: BenchmarkOptions, command: list[str]) -> int:
     """Check the files, fit, report."""
     name = options.name or options.features.stem
     check_floors(DEFAULT_FLOORS if options.floors is None else options.floors)
@@ -80,7 +81,7 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> None:
     config = {"protocol": options.protocol, "validation": options.validation, "features": options.features.name}
     with run_record(options.out, command=command, config=config, seed=design.first_seed, data=facts) as run:
         write_json(options.out / "ids.json", ids)
-        run_design(options.out, plans, store, labels, splits, design)
+        outcomes = run_design(options.out, plans, store, labels, splits, design, options.execution)
         print("computing intervals and writing the report", flush=True)
         report = make_report(
             options.out, store, labels, splits, title=f"Few-label benchmark: {name}", about=about, run=run,
@@ -92,3 +93,4 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> None:
         write_json(options.out / "leaderboard.json", entry)
         page = write_report(report, options.out, options.style)
     print(headline(report), *findings(report), f"report: {page}", sep="\n")
+    return say_failures(outcomes.failures)

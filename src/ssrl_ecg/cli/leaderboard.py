@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.data_options import LabelledDataOptions
-from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
@@ -21,6 +21,7 @@ from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
 from ssrl_ecg.evaluation.leaderboard_page import write_leaderboard_page
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods import METHODS
 from ssrl_ecg.models import ENCODERS
@@ -52,6 +53,7 @@ class LeaderboardOptions:
     """Rate of the recordings that are used."""
     seed: int = 42
     """First seed of subsets, pretrainings and trainings."""
+    execution: Execution = field(default_factory=every_core)
     replicates: int = 4000
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/leaderboard")
@@ -63,8 +65,7 @@ class LeaderboardOptions:
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(LeaderboardOptions, argv, "ssrl-ecg benchmark leaderboard")
-    run_leaderboard(options, ["ssrl-ecg", "benchmark", "leaderboard", *argv])
-    return DONE
+    return run_leaderboard(options, ["ssrl-ecg", "benchmark", "leaderboard", *argv])
 
 
 def method_plan(name: str, seed: int, n_pretrainings: int) -> MethodPlan:
@@ -100,7 +101,7 @@ def leaderboard_experiment(options: LeaderboardOptions) -> Experiment:
     return replace(usual, methods=methods, whole_systems=options.whole_systems)
 
 
-def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None:
+def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> int:
     """Run every missing cell, then compare."""
     tune_allocator()
     experiment = leaderboard_experiment(options)
@@ -110,9 +111,10 @@ def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> None
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options}
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
-        run_experiment(experiment, store, labels, splits, options.out)
+        outcomes = run_experiment(experiment, store, labels, splits, options.out, execution=options.execution)
         print("computing intervals", flush=True)
         leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
         write_leaderboard(leaderboard, run, options.out / "leaderboard.json")
         page = write_leaderboard_page(leaderboard, run, options.out, options.style)
     print(*standings(leaderboard), f"leaderboard: {page}", sep="\n")
+    return say_failures(outcomes.failures)

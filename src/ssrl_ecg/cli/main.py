@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark ablation": ("ssrl_ecg.cli.ablation", "what each augmentation of a recipe is worth: leave one out"),
     "benchmark ids": ("ssrl_ecg.cli.benchmark_ids", "write the record ids of the benchmark's subsets and folds"),
     "benchmark label-scarcity": ("ssrl_ecg.cli.label_scarcity", "what pretraining buys at every share of the labels"),
+    "benchmark status": ("ssrl_ecg.cli.benchmark_status", "how far a run is: cells done, failed, open; who runs"),
     "benchmark leaderboard": ("ssrl_ecg.cli.leaderboard", "pretrain and compare every method at one cost"),
     "benchmark mitbih": ("ssrl_ecg.cli.mitbih", "transfer to beats of two-lead recordings of other patients"),
     "benchmark robustness": ("ssrl_ecg.cli.robustness", "train on clean recordings, score corrupted ones"),

@@ -246,7 +246,7 @@ def run_experiment(
     """
     execution = execution or Execution()
     if experiment.compute.devices > 1:
-        execution = replace(execution, workers=1, ray_address=None)
+        execution = replace(execution, workers=1, ray=None)
     runner = Runner(experiment, store, labels, splits, folder, encoders or folder / "models", execution.progress)
     runner.pretrainings.forget_lost(folder)
     plans, pretrainings = make_plans(runner), runner.pretrainings.jobs()

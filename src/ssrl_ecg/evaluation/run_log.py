@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,9 +31,9 @@ class Run:
         host: name of the machine.
         pid: its process.
         workers: how many cells are computed at once.
-        where: "here", "processes" or the address of a Ray cluster.
+        where: "this process", "processes" or which Ray cluster.
         started: when, in ISO 8601.
-        ended: how, such as "finished"; empty while it goes on, and for ever if it was killed.
+        ended: "finished", "interrupted" or "stopped" by an error; empty as long as it goes on, or if it was killed.
     """
 
     host: str
@@ -81,17 +82,23 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOG
 
-    def start(self, workers: int, where: str) -> None:
-        """Note who runs."""
+    @contextmanager
+    def run(self, workers: int, where: str) -> Iterator[None]:
+        """Note who runs, and at the end how it ended."""
         self._add("run", host=platform.node(), pid=os.getpid(), workers=workers, where=where)
+        ended = "stopped"
+        try:
+            yield
+            ended = "finished"
+        except KeyboardInterrupt:
+            ended = "interrupted"
+            raise
+        finally:
+            self._add("end", how=ended)
 
     def cell(self, group: str, name: str, seconds: float, outcome: str) -> None:
         """Note a cell."""
         self._add("cell", group=group, name=name, seconds=round(seconds, 3), outcome=outcome)
-
-    def end(self, how: str) -> None:
-        """Note the end of the run."""
-        self._add("end", how=how)
 
     def _add(self, event: str, **facts: Any) -> None:
         if is_discarding():

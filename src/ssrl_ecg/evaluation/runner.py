@@ -30,6 +30,7 @@ from ssrl_ecg.evaluation.cells import (
     write_failure,
     write_identities,
 )
+from ssrl_ecg.evaluation.ray_workers import RayCluster
 from ssrl_ecg.evaluation.run_log import RunLog, read_log, refuse_second_run, time_left_s
 from ssrl_ecg.evaluation.workers import Here, Pool, Processes, Worker
 
@@ -42,8 +43,9 @@ class Execution:
     """How cells are computed; none of it changes a result."""
 
     workers: int | None = 1
-    """Cells computed at once; None for as many as there are processor cores (one on a machine with a GPU)."""
-    ray_address: str | None = None
+    """Cells computed at once. None, as in commands without this flag: as many as there are processor cores, or one on
+    a machine with a GPU."""
+    ray: str | None = None
     """Address of a Ray cluster that computes them instead of this machine; "local" starts one here."""
     retry_failed: bool = False
     """Whether cells that failed in an earlier run are tried again."""
@@ -228,21 +230,12 @@ class _Desk:
         n_waiting = sum(self._queue.count().values())
         if not n_waiting:
             return
-        pool, self._n_workers, where = _pool(self._jobs, n_waiting, self._how)
-        self._log.start(self._n_workers, where)
-        ended = "stopped"
-        try:
-            with pool, self._bar:
-                self._serve(pool)
-            ended = "finished"
-        except KeyboardInterrupt:
-            ended = "interrupted"
-            raise
-        finally:
-            self._log.end(ended)
+        with _pool(self._jobs, n_waiting, self._how) as pool, self._log.run(pool.n_workers, pool.name), self._bar:
+            self._n_workers = pool.n_workers
+            self._serve(pool)
 
     def _serve(self, pool: Pool) -> None:
-        idle: list[tuple[Worker | None, str]] = [(None, "")] * self._n_workers
+        idle: list[tuple[Worker | None, str]] = [(None, "")] * pool.n_workers
         running: dict[Future[Computed], tuple[Worker, CellJob]] = {}
         while True:
             idle = self._hand_out(pool, idle, running)
@@ -318,10 +311,10 @@ class _Desk:
         self._bar.update()
 
 
-def _pool(jobs: Sequence[CellJob], n_waiting: int, how: Execution) -> tuple[Pool, int, str]:
-    """Where to compute, by how many workers, and what the diary calls the place."""
+def _pool(jobs: Sequence[CellJob], n_waiting: int, how: Execution) -> Pool:
+    """Where to compute."""
+    if how.ray is not None:
+        return RayCluster(jobs, how.ray, how.workers, n_waiting)
     wanted = how.workers if how.workers is not None else 1 if torch.cuda.is_available() else loky.cpu_count()
     n_workers = min(wanted, n_waiting)
-    if n_workers == 1:
-        return Here(jobs), 1, "here"
-    return Processes(jobs, n_workers), n_workers, "processes"
+    return Here(jobs) if n_workers == 1 else Processes(jobs, n_workers)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import cloudpickle
 import torch
@@ -39,10 +39,14 @@ class Pool(Protocol):
     """Starts workers; leaving the block ends what it started.
 
     Attributes:
+        name: what the diary calls the place.
+        n_workers: how many can be busy at once; known within the block.
         deaths: exceptions which say that a worker died, not that a job failed.
     """
 
-    deaths: ClassVar[tuple[type[BaseException], ...]]
+    name: str
+    n_workers: int
+    deaths: tuple[type[BaseException], ...]
 
     def start(self) -> Worker:
         """Start a worker."""
@@ -55,12 +59,15 @@ class Pool(Protocol):
 
 
 class Here:
-    """This process: one worker, which computes when asked to."""
+    """This process: one worker, which computes when asked to.
 
-    deaths: ClassVar[tuple[type[BaseException], ...]] = ()
+    Args:
+        jobs: all jobs.
+    """
 
     def __init__(self, jobs: Sequence[CellJob]) -> None:
-        self._jobs = jobs
+        self.name, self.n_workers, self._jobs = "this process", 1, jobs
+        self.deaths: tuple[type[BaseException], ...] = ()
 
     def start(self) -> Worker:
         """Return the one worker."""
@@ -87,12 +94,12 @@ class Processes:
 
     Args:
         jobs: all jobs.
-        n_workers: how many processes will share the machine.
+        n_workers: how many processes share the machine.
     """
 
-    deaths: ClassVar[tuple[type[BaseException], ...]] = (BrokenExecutor,)
-
     def __init__(self, jobs: Sequence[CellJob], n_workers: int) -> None:
+        self.name, self.n_workers = "processes", n_workers
+        self.deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
         self._pickled, self._n_threads = cloudpickle.dumps(list(jobs)), max(1, torch.get_num_threads() // n_workers)
         self._started: list[_Process] = []
 
