@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ssrl_ecg.data.wfdb_reader import MAX_VALUES
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.extras import extra_package
 from ssrl_ecg.signals.leads import LEADS, canonical_lead_name
 
 MAX_FILE_BYTES = 1 << 30
@@ -132,11 +132,7 @@ def needed(module: str, what: str) -> Any:
     Raises:
         InputError: it is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        package = module.split(".")[0]
-        raise InputError(f"{what} files need: pip install 'ssrl-ecg[readers]'", found=f"no {package}") from None
+    return extra_package(module, "readers", f"{what} files")
 
 
 def leads_first(array: NDArray[Any], n_leads: int) -> NDArray[Any]:
