@@ -69,6 +69,8 @@ class RunTrainingOptions:
     """Weight decay of supervised training."""
     finetune_learning_rate: float = FINETUNING.learning_rate
     """Peak rate of fine-tuning, which starts from the probe's head."""
+    finetune_layer_decay: float = FINETUNING.layer_rate_decay
+    """Share of the next layer's rate at which each layer of a pretrained encoder learns; 1 for all alike."""
     supervised_loss: Annotated[str, one_of(CLASSIFICATION_LOSSES)] = ClassifyConfig.loss
     """Loss of supervised training."""
     supervised_oversample: bool = False
@@ -106,5 +108,11 @@ class RunTrainingOptions:
 
     def finetune(self, seed: int) -> TrainingPlan:
         """Fine-tuning."""
-        config = replace(FINETUNING, steps=self.steps, learning_rate=self.finetune_learning_rate, seed=seed)
+        config = replace(
+            FINETUNING,
+            steps=self.steps,
+            learning_rate=self.finetune_learning_rate,
+            layer_rate_decay=self.finetune_layer_decay,
+            seed=seed,
+        )
         return TrainingPlan(config=config, recipe=RECIPES[self.finetune_recipe]())

@@ -82,7 +82,10 @@ class TrainingPlan:
 
     def settings(self) -> dict[str, Any]:
         """Plain values that identify the training."""
-        return {"config": as_config(self.config), "recipe": self.recipe.to_dict()}
+        config = as_config(self.config)
+        if config["layer_rate_decay"] == 1:
+            del config["layer_rate_decay"]  # so that cells from before there was one keep their identity
+        return {"config": config, "recipe": self.recipe.to_dict()}
 
 
 @dataclass(frozen=True, kw_only=True)

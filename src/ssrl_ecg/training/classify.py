@@ -27,6 +27,7 @@ from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.embed import module_hash, predict_logits
 from ssrl_ecg.training.epoch_logs import EpochLog
 from ssrl_ecg.training.history import History
+from ssrl_ecg.training.layer_rates import layer_rates
 from ssrl_ecg.training.loop import (
     BatchOrder,
     Compute,
@@ -66,6 +67,8 @@ class ClassifyConfig:
     """Peak rate of the head (and of everything when the factor below is 1)."""
     encoder_rate_factor: float = 1.0
     """The encoder's rate as a share of the head's: discriminative rates for fine-tuning (Howard & Ruder, ACL 2018)."""
+    layer_rate_decay: float = 1.0
+    """Each layer of the encoder learns at this share of the next one's rate, see ``layer_rates``; 1 for all alike."""
     weight_decay: float = 0.1
     """AdamW's decoupled decay of matrices and kernels."""
     schedule: Literal["cosine", "plateau"] = "cosine"
@@ -94,6 +97,7 @@ class ClassifyConfig:
         for name in ("passes", "learning_rate", "encoder_rate_factor", "weight_decay", "clip_norm"):
             require_between(name, getattr(self, name), 0.0, 1e9)
         require_between("warmup_fraction", self.warmup_fraction, 0.0, 1.0)
+        require_between("layer_rate_decay", self.layer_rate_decay, 0.01, 1.0)
         choices = {"trainable": ("all", "head"), "schedule": ("cosine", "plateau"), "loss": CLASSIFICATION_LOSSES}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -218,7 +222,8 @@ class _ClassifyModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self._config
-        modules = [(self.classifier.encoder, config.encoder_rate_factor), (self.classifier.head, 1.0)]
+        layers = layer_rates(self.classifier.encoder, config.encoder_rate_factor, config.layer_rate_decay)
+        modules = [*layers, (self.classifier.head, 1.0)]
         optimiser = torch.optim.AdamW(parameter_groups(modules, config.learning_rate, config.weight_decay))
         if config.schedule == "plateau":  # torch halves after one look more than its patience
             plateau = ReduceLROnPlateau(optimiser, factor=0.5, patience=config.plateau_patience - 1)
