@@ -15,7 +15,6 @@ LUDB and MIT-BIH lie beside PTB-XL, in folders `ludb` and `mitdb`.
 from __future__ import annotations
 
 import statistics
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from ssrl_ecg.data.ludb import LUDB, LeadAnnotation
 from ssrl_ecg.data.mitbih import MITBIH, PACED
 from ssrl_ecg.data.simulator import simulate
+from ssrl_ecg.evaluation.segmentation.delineators import neurokit_beats
 from ssrl_ecg.metrics.delineation import (
     BOUNDARY_TOLERANCE_S,
     CSE_SD_LIMIT_MS,
@@ -138,23 +138,7 @@ def of_leads(signal_mv: NDArray[np.float32], rate_hz: float) -> Sequence[Times]:
 
 def by_neurokit(signal_mv: NDArray[np.float32], rate_hz: float) -> Sequence[Times]:
     """Delineate each lead by itself; a lead on which NeuroKit2 fails has no beats."""
-    return [_neurokit_lead(lead_mv, rate_hz) for lead_mv in signal_mv]
-
-
-def _neurokit_lead(lead_mv: NDArray[np.float32], rate_hz: float) -> Times:
-    import neurokit2 as nk
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            clean = nk.ecg_clean(lead_mv.astype(np.float64), sampling_rate=int(rate_hz))
-            r_peaks = nk.ecg_peaks(clean, sampling_rate=int(rate_hz))[1]["ECG_R_Peaks"]
-            waves = nk.ecg_delineate(clean, r_peaks, sampling_rate=int(rate_hz), method="dwt")[1]
-        except Exception:  # noisy and flat leads end in whatever its inner steps raise
-            return np.zeros((0, len(FIDUCIALS)))
-    names = ("P_Onsets", "P_Peaks", "P_Offsets", "R_Onsets", None, "R_Offsets", "T_Onsets", "T_Peaks", "T_Offsets")
-    columns = [r_peaks if name is None else waves[f"ECG_{name}"] for name in names]
-    return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1) / rate_hz
+    return [neurokit_beats(lead_mv, round(rate_hz)) for lead_mv in signal_mv]
 
 
 def per_lead(records: Sequence[Marked], find: LeadDelineator) -> dict[str, Any]:

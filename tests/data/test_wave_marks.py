@@ -56,7 +56,7 @@ def test_masks_are_the_marks_inside_the_span_at_any_rate(folder):
     ("harm", "reason"),
     [
         (lambda file: file.unlink(), "missing|No such|absent|cannot"),
-        (lambda file: mark(file.parent.parent, "1", "v2", [*BEAT[:-1], (")", 5001)]), "beyond|end"),
+        (lambda file: mark(file.parent.parent, "1", "v2", [*BEAT[:-1], (")", 5001)]), "outside the record"),
         (lambda file: file.write_bytes(b"\0\0"), "no annotation|empty|cannot"),
     ],
     ids=["missing", "beyond the end", "empty"],

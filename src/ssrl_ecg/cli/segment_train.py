@@ -25,9 +25,8 @@ from ssrl_ecg.evaluation.segmentation.arms import (
 from ssrl_ecg.evaluation.segmentation.data import read_task
 from ssrl_ecg.evaluation.segmentation.jobs import score_network
 from ssrl_ecg.evaluation.segmentation.presets import SINGLE_WIDTH, scratch_arm
-from ssrl_ecg.metrics.segmentation import sample_f1
+from ssrl_ecg.evaluation.segmentation.scores import sample_sentence
 from ssrl_ecg.models import ENCODERS
-from ssrl_ecg.signals.waves import WAVES
 from ssrl_ecg.training.checkpoint import SegmenterCheckpoint, save_checkpoint
 from ssrl_ecg.training.run import git_commit, run_record, tune_allocator, versions, without_folders
 from ssrl_ecg.training.segment import FINETUNING
@@ -61,8 +60,6 @@ class SegmentTrainOptions:
     """Fold of 5 that is not trained on, but scored."""
     steps: int | None = None
     """Optimiser steps; without it as the benchmark trains."""
-    learning_rate: float | None = None
-    """Peak rate; without it as the benchmark trains."""
     seed: int = 42
     """Seed of initialisation, order, crops and simulation; folds are always the benchmark's."""
 
@@ -90,8 +87,7 @@ def planned(options: SegmentTrainOptions) -> SegmenterArm:
         expected = "single" if read == 1 else "all"
         raise InputError("the encoder reads leads otherwise", field="--leads", expected=expected, found=options.leads)
     changes: dict[str, Any] = {"seed": options.seed, "trainable": "decoder" if options.freeze_encoder else "all"}
-    changes |= {name: value for name in ("steps", "learning_rate") if (value := getattr(options, name)) is not None}
-    return replace(arm, training=replace(arm.training, **changes))
+    return replace(arm, training=replace(arm.training, **changes, steps=options.steps or arm.training.steps))
 
 
 def run_training(options: SegmentTrainOptions, command: list[str]) -> int:
@@ -118,8 +114,6 @@ def run_training(options: SegmentTrainOptions, command: list[str]) -> int:
     print(f"checkpoint: {options.out}\nrecord and history: {run_folder(options.out)}", flush=True)
     if left_out is not None:
         scores = score_network(unet, preprocessing, task, task.tested(left_out))
-        f1 = sample_f1(scores.confusion.sum(axis=(0, 1)))[1:]
-        told = ", ".join(f"{wave.upper()} {value:.3f}" for wave, value in zip(WAVES, f1, strict=True))
-        print(f"samples of fold {left_out}: macro F1 {f1.mean():.3f} ({told})")
+        print(f"fold {left_out}: {sample_sentence(scores)}")
     print(*task.problems, sep="\n", end="\n" if task.problems else "")
     return INCOMPLETE if task.problems else DONE

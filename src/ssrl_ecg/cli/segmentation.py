@@ -14,8 +14,9 @@ from ssrl_ecg.data.ludb import LUDB
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.runner import Execution, run_cells
-from ssrl_ecg.evaluation.segmentation.arms import FLOORS, FRACTIONS
+from ssrl_ecg.evaluation.segmentation.arms import FRACTIONS
 from ssrl_ecg.evaluation.segmentation.data import read_task
+from ssrl_ecg.evaluation.segmentation.delineators import FLOORS
 from ssrl_ecg.evaluation.segmentation.jobs import make_jobs
 from ssrl_ecg.evaluation.segmentation.presets import SCRATCH, SINGLE, benchmark_arms
 from ssrl_ecg.evaluation.segmentation.report import findings, make_tables, write_segmentation_report

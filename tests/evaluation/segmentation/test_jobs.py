@@ -8,7 +8,8 @@ import pytest
 from ssrl_ecg.evaluation.cells import read_cell
 from ssrl_ecg.evaluation.plans import EncoderPlan
 from ssrl_ecg.evaluation.runner import Execution, run_cells
-from ssrl_ecg.evaluation.segmentation.arms import FLOORS, SimulatedMarks
+from ssrl_ecg.evaluation.segmentation.arms import SimulatedMarks
+from ssrl_ecg.evaluation.segmentation.delineators import FLOORS
 from ssrl_ecg.evaluation.segmentation.jobs import make_jobs, read_scores, run_delineator
 from ssrl_ecg.evaluation.segmentation.presets import scratch_arm
 from ssrl_ecg.evaluation.segmentation.report import findings, make_tables, write_segmentation_report

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ssrl_ecg.evaluation.cell_jobs import CellJob
 from ssrl_ecg.evaluation.cells import cell_path, identity_of, read_cell
 from ssrl_ecg.evaluation.kept_beside import signals_version
-from ssrl_ecg.evaluation.segmentation.arms import DelineatorArm, SegmenterArm, filled, simulated_weights, train_arm
+from ssrl_ecg.evaluation.segmentation.arms import SegmenterArm, filled, simulated_weights, train_arm
 from ssrl_ecg.evaluation.segmentation.data import SCORING_RATE_HZ, SegmentationTask
+from ssrl_ecg.evaluation.segmentation.delineators import DelineatorArm
 from ssrl_ecg.evaluation.segmentation.scores import SegmentationScores, score
 from ssrl_ecg.models.unet import UNet
 from ssrl_ecg.signals.preprocessing import Preprocessing

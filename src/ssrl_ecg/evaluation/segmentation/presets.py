@@ -8,15 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from ssrl_ecg.evaluation.plans import EncoderPlan
-from ssrl_ecg.evaluation.segmentation.arms import (
-    FLOORS,
-    FRACTIONS,
-    WINDOW_S,
-    DelineatorArm,
-    SegmenterArm,
-    SimulatedMarks,
-    pretrained_arm,
-)
+from ssrl_ecg.evaluation.segmentation.arms import FRACTIONS, WINDOW_S, SegmenterArm, SimulatedMarks, pretrained_arm
+from ssrl_ecg.evaluation.segmentation.delineators import FLOORS, DelineatorArm
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.segment import FINETUNING, SINGLE_LEADS, SegmentConfig

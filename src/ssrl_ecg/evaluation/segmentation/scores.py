@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ssrl_ecg.data.ludb import LeadAnnotation
 from ssrl_ecg.metrics.delineation import BOUNDARY_TOLERANCE_S, DETECTION_TOLERANCE_S, Detection, compare_waves
 from ssrl_ecg.metrics.inputs import defined_mean, ratio
-from ssrl_ecg.metrics.segmentation import mask_confusion
+from ssrl_ecg.metrics.segmentation import mask_confusion, sample_f1
 from ssrl_ecg.signals.waves import WAVES
 
 BOUNDARIES = tuple(f"{wave}_{mark}" for wave in WAVES for mark in ("onset", "offset"))
@@ -134,3 +134,10 @@ def _moments(count: NDArray[Any], sums: NDArray[np.float64]) -> tuple[NDArray[np
         mean = np.where(count > 0, sums[..., 0] / count, np.nan)
         variance = np.where(count > 1, (sums[..., 1] - count * mean**2) / (count - 1), np.nan)
     return mean, np.sqrt(np.maximum(variance, 0))
+
+
+def sample_sentence(scores: SegmentationScores) -> str:
+    """Say in a line how well samples are told apart."""
+    f1 = sample_f1(scores.confusion.sum(axis=(0, 1)))[1:]
+    waves = ", ".join(f"{wave.upper()} {value:.3f}" for wave, value in zip(WAVES, f1, strict=True))
+    return f"sample-wise macro F1 {f1.mean():.3f} ({waves})"

@@ -18,8 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ssrl_ecg.evaluation.cells import cell_path, cell_state, read_identities
-from ssrl_ecg.evaluation.segmentation.arms import DelineatorArm, SegmenterArm
+from ssrl_ecg.evaluation.segmentation.arms import SegmenterArm
 from ssrl_ecg.evaluation.segmentation.data import SegmentationTask
+from ssrl_ecg.evaluation.segmentation.delineators import DelineatorArm
 from ssrl_ecg.evaluation.segmentation.jobs import cell_name, read_scores
 from ssrl_ecg.evaluation.segmentation.scores import BOUNDARIES, SegmentationScores, f1_of_counts, pooled_errors
 from ssrl_ecg.files import atomic_path, write_json
@@ -34,6 +35,8 @@ LEVEL = 0.95
 UNTOUCHED_FOLD = 1
 """Recipes were chosen on the training patients of this fold: its test patients had no part in it."""
 
+_COMPARED = ["row", "label_fraction", "compared_with", "difference", "difference_low", "difference_high", "p", "p_holm",
+             "verdict", "cell"]  # fmt: skip
 _RECORDS, _ROWS = "records.csv", "rows.json"
 
 Values = NDArray[np.float64]
@@ -207,8 +210,8 @@ def _with_interval(name: str, values: Values) -> dict[str, float]:
 def sample_table(rows: Sequence[ScoredRow], resampling: Resampling) -> pd.DataFrame:
     """Sample-wise F1 and Dice of every row and label fraction, with intervals.
 
-    Columns: row, label_fraction, records (trained on), rate_hz, macro_f1 of P, QRS and T, the three, f1_nothing,
-    macro_dice, cell.
+    Columns: row, label_fraction, records (trained on), rate_hz, macro_f1 of P, QRS and T, the three, macro_dice of the
+    three, macro_f1_with_nothing as fourth class (easier), cell.
     """
 
     def line(row: ScoredRow) -> dict[str, Any]:
@@ -218,7 +221,7 @@ def sample_table(rows: Sequence[ScoredRow], resampling: Resampling) -> pd.DataFr
         intervals = {
             key: value for name, values in parts.items() for key, value in _with_interval(name, values).items()
         }
-        return row.facts() | intervals | {"f1_nothing": float(drawn.f1[0, 0]), "cell": row.cell}
+        return row.facts() | intervals | {"macro_f1_with_nothing": float(drawn.f1[0].mean()), "cell": row.cell}
 
     return pd.DataFrame([line(row) for row in rows])
 
@@ -269,23 +272,22 @@ def comparison_table(
         str(number): _difference(values[id(row)] - values[id(other)]) for number, (row, other) in enumerate(compared)
     }
     corrected = holm_corrected(differences) if differences else {}
-    return pd.DataFrame(
-        [
-            {
-                "row": row.name,
-                "label_fraction": row.fraction,
-                "compared_with": other.name,
-                "difference": found.interval.estimate,
-                "difference_low": found.interval.low,
-                "difference_high": found.interval.high,
-                "p": found.p_value,
-                "p_holm": found.p_holm,
-                "verdict": found.verdict,
-                "cell": f"{row.cell};{other.cell}",
-            }
-            for (row, other), found in zip(compared, corrected.values(), strict=True)
-        ]
-    )
+    lines = [
+        {
+            "row": row.name,
+            "label_fraction": row.fraction,
+            "compared_with": other.name,
+            "difference": found.interval.estimate,
+            "difference_low": found.interval.low,
+            "difference_high": found.interval.high,
+            "p": found.p_value,
+            "p_holm": found.p_holm,
+            "verdict": found.verdict,
+            "cell": f"{row.cell};{other.cell}",
+        }
+        for (row, other), found in zip(compared, corrected.values(), strict=True)
+    ]
+    return pd.DataFrame(lines, columns=_COMPARED)
 
 
 def _difference(values: Values) -> Difference[Interval]:
