@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
@@ -26,6 +27,7 @@ from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
+from ssrl_ecg.metrics.thresholds import f1_thresholds
 from ssrl_ecg.models import ECGEncoder1DCNN
 from ssrl_ecg.models.cnn import CNNConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -146,6 +148,25 @@ def test_row_equals_a_slow_recomputation_from_the_files(finished, synthetic_stor
     assert row.f1 == pytest.approx(np.mean(f1s), abs=1e-6)
     values, weights = zip(*briers, strict=True)
     assert row.brier == pytest.approx(np.average(values, weights=weights), abs=1e-6)
+
+
+def test_risk_coverage_area_equals_a_slow_recomputation_from_the_first_cell(finished):
+    """Wrong answers at each split's thresholds, surest first by the distance of their log-odds, all folds together."""
+    folder, labels, splits, report = finished
+    scores, _ = load_scores(group_folder(folder, "supervised") / "20pct-00.npz")
+    answers = []
+    for split, one in zip(splits, scores, strict=True):
+        held_out = labels.values[split.validation][:, 0]
+        cut = logit(f1_thresholds(held_out[:, None], expit(one.validation[:, :1].astype(float))))[0]
+        for target, log_odds in zip(labels.values[split.test][:, 0], one.test[:, 0].astype(float), strict=True):
+            answers.append((abs(log_odds - cut), (log_odds >= cut) != target))
+    answers.sort(reverse=True)
+    risks = [np.mean([wrong for _, wrong in answers[:kept]]) for kept in range(1, len(answers) + 1)]
+    curves = next(one for one in report.curves if one.label_fraction == 0.2)
+    assert curves.risk_area["supervised"]["NORM"] == pytest.approx(np.mean(risks), abs=1e-6)
+    coverage, risk = curves.risk_coverage["supervised"]["NORM"]
+    assert (coverage[-1], risk[-1]) == pytest.approx((1.0, risks[-1]), abs=6e-4)
+    assert "MiniRocket + ridge" not in curves.risk_area  # it gives no probabilities
 
 
 def test_calibration_slope_and_intercept_are_those_of_an_unpenalised_regression(finished):

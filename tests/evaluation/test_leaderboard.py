@@ -91,6 +91,15 @@ def test_differences_are_those_of_the_rows_and_of_the_report(leaderboard):
     assert (here.lo, here.hi, here.p) == (elsewhere.lo, elsewhere.hi, elsewhere.p)
 
 
+def test_curves_are_those_of_the_best_row_of_each_family(leaderboard):
+    found, _ = leaderboard
+    assert [curves.label_fraction for curves in found.curves] == [0.5, 1.0]
+    for curves in found.curves:
+        assert set(curves.reliability) == {"A frozen probe", "supervised", "forest"}
+        assert curves.risk_area.keys() == curves.reliability.keys()
+        assert not curves.roc
+
+
 def test_it_is_written_with_its_run_and_what_pretraining_cost(leaderboard, tmp_path):
     found, _ = leaderboard
     write_leaderboard(found, {"seed": 42}, tmp_path / "leaderboard.json")

@@ -9,6 +9,7 @@ import pytest
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.leaderboard import Leaderboard, read_leaderboard, write_leaderboard
 from ssrl_ecg.evaluation.leaderboard_page import write_leaderboard_page
+from ssrl_ecg.evaluation.report_data import Curves
 from ssrl_ecg.evaluation.report_scores import Comparison, Row
 
 AUROC = {("SimCLR", "method"): 0.80, ("supervised", "supervised"): 0.78, ("rocket", "floor"): 0.85}
@@ -42,6 +43,7 @@ def board():
         references={question: {"0.1": "rocket", "1": "rocket"} for question in ("signals alone", "with knowledge")},
         comparisons={"signals alone": differences, "with knowledge": ()},
         processor_s={"simclr-42": 160.0},
+        curves=(Curves(label_fraction=0.1, risk_coverage={"SimCLR": {"MI": ((0.5, 1.0), (0.1, 0.2))}}),),
     )
 
 
@@ -68,5 +70,6 @@ def test_page_ranks_the_rows_of_each_amount_of_labels_and_names_their_cells(boar
     np.testing.assert_allclose(table["macro_auroc"], [0.86, 0.81, 0.79, 0.7])
     best = pd.read_csv(tmp_path / "tables/best.csv")
     assert list(best["row"]) == ["criteria", *("SimCLR", "supervised", "rocket") * 2]
+    assert [path.stem for path in (tmp_path / "figures").glob("risk*.csv")] == ["risk-coverage-10pct"]
     drawn = pd.read_csv(tmp_path / "figures/differences-signals-alone-100pct.csv")
     assert drawn[["row", "difference", "is_different"]].to_numpy().tolist() == [["SimCLR", -0.05, True]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -153,16 +153,21 @@ def _risk_coverage(
     }
 
 
-def make_curves(results: ResultsFolder, fraction: float) -> report.Curves:
+def make_curves(results: ResultsFolder, fraction: float, arms: Collection[str] | None = None) -> report.Curves:
     """Make the curves of each arm's first label subset at one fraction, test folds pooled.
 
     Reliability and risk-coverage curves need probabilities and validation records, on which thresholds were found.
+
+    Args:
+        results: a finished results folder.
+        fraction: label fraction; arms without a cell there have no curves.
+        arms: names of those to make curves of; None for all.
     """
     targets, classes = results.records.targets, results.classes
     found: dict[str, dict[str, dict[str, report.XY]]] = {"roc": {}, "pr": {}, "reliability": {}, "risk_coverage": {}}
     risk_area: dict[str, dict[str, float]] = {}
     for arm in results.arms.values():
-        if not (cells := results.cells(arm.name, fraction)):
+        if (arms is not None and arm.name not in arms) or not (cells := results.cells(arm.name, fraction)):
             continue
         gives_probabilities = arm.gives_logits and results.task != "single" and results.has_validation
         for kind, name, points in _class_curves(targets, cells[0], gives_probabilities, classes):

@@ -8,12 +8,14 @@ best row of all that is not pretrained? "Best" is the highest AUROC on the very 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.assemble import make_curves
+from ssrl_ecg.evaluation.report_data import Curves
 from ssrl_ecg.evaluation.report_scores import Comparison, Family, Row
 from ssrl_ecg.evaluation.summary import ResultsFolder, compare, make_rows
 from ssrl_ecg.evaluation.typed_json import decode_file, read_tree
@@ -34,6 +36,7 @@ class Leaderboard:
         references: question -> label fraction (as text) -> the best row that is not pretrained.
         comparisons: question -> paired differences from that row; Holm's correction within a question and fraction.
         processor_s: pretrained encoder -> seconds of processor time of its pretraining.
+        curves: reliability and risk-coverage curves of the best row of each family at each amount of labels.
     """
 
     rows: tuple[Row, ...]
@@ -41,6 +44,7 @@ class Leaderboard:
     references: dict[Question, dict[str, str]]
     comparisons: dict[Question, tuple[Comparison, ...]]
     processor_s: dict[str, float]
+    curves: tuple[Curves, ...] = ()
 
 
 def make_leaderboard(folder: Path, *, n_replicates: int = 2000) -> Leaderboard:
@@ -70,7 +74,7 @@ def make_leaderboard(folder: Path, *, n_replicates: int = 2000) -> Leaderboard:
         comparisons[question] = tuple(found)
     return Leaderboard(
         rows=tuple(rows), knowledge=knowledge, references=references, comparisons=comparisons,
-        processor_s=_processor_s(folder),
+        processor_s=_processor_s(folder), curves=tuple(_best_curves(results, rows)),
     )  # fmt: skip
 
 
@@ -80,6 +84,13 @@ def _best_rival(rows: Sequence[Row], knowledge: Mapping[str, bool], *, knows: bo
     if not rivals:
         raise InputError("a leaderboard needs rows that are not pretrained", expected="supervised rows or floors")
     return max(rivals, key=lambda row: row.macro_auroc).name
+
+
+def _best_curves(results: ResultsFolder, rows: Sequence[Row]) -> Iterator[Curves]:
+    best = best_rows(rows)
+    for fraction in sorted({row.label_fraction for row in best if row.label_fraction}):
+        names = [row.name for row in best if row.label_fraction == fraction]
+        yield replace(make_curves(results, fraction, names), roc={}, pr={})
 
 
 def _processor_s(folder: Path) -> dict[str, float]:

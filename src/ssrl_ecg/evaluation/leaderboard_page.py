@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import pandas as pd
 
 from ssrl_ecg.evaluation.cells import group_folder
 from ssrl_ecg.evaluation.figure_files import file_name
-from ssrl_ecg.evaluation.figures import FigureStyle, forest_plot
+from ssrl_ecg.evaluation.figures import FigureStyle, forest_plot, line_styles
 from ssrl_ecg.evaluation.leaderboard import Leaderboard, Question, best_rows
 from ssrl_ecg.evaluation.protocol_report import ReportFigure, ReportSection, ReportTable, write_protocol_report
 from ssrl_ecg.evaluation.report_scores import Row
+from ssrl_ecg.evaluation.score_curves import score_curves
 from ssrl_ecg.evaluation.tables import counted, percent
 
 _SCORES = ("auprc", "f1", "sensitivity", "specificity", "brier", "ece")
@@ -82,7 +83,17 @@ def _standings_sections(leaderboard: Leaderboard) -> Iterator[ReportSection]:
             ),
         )  # fmt: skip
         table = ReportTable(name, f"Scores with {amount}, averaged over classes", frame)
-        yield ReportSection(f"With {amount}", "", (table,), (figure,))
+        yield ReportSection(f"With {amount}", "", (table,), (figure, *_curves(leaderboard, rows, amount)))
+
+
+def _curves(leaderboard: Leaderboard, rows: Sequence[Row], amount: str) -> Iterator[ReportFigure]:
+    """Curves of the best row of each family."""
+    best = best_rows(rows)
+    styles = line_styles([row.name for row in best], [row.name for row in best if row.family == "floor"])
+    n_positives = {name: score.n_positives for row in best for name, score in row.per_class.items()}
+    for curves in leaderboard.curves:
+        if curves.label_fraction == best[0].label_fraction:
+            yield from score_curves(curves, amount, n_positives=n_positives, prevalences={}, styles=styles)
 
 
 def _row(row: Row, knows: bool) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def _line(value: object) -> str | None:
     if isinstance(value, Mapping):
         parts = list(_flat(value))
         return ", ".join(parts) if len(parts) == len(value) else None
-    return None if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return None
+    return "not known" if value is None else str(value)
 
 
 def _flat(value: Mapping[Any, Any]) -> Iterator[str]:
