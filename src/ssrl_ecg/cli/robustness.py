@@ -100,6 +100,7 @@ def run_command(options: RobustnessOptions, command: Sequence[str]) -> None:
     """Score what is missing, then compare."""
     tune_allocator()
     asked = robustness(options)
+    asked.check(options.replicates)
     store = options.data.open_store(options.sampling_rate_hz)
     labels, splits = options.data.labels(store), options.protocol.splits(store, "none")
     about = describe_data(options.data.source(options.sampling_rate_hz), store)

@@ -152,6 +152,12 @@ def test_what_cannot_be_asked(changes, message):
         replace(tiny(), **changes)
 
 
+def test_too_few_replicates_are_refused_before_the_work():
+    tiny().check(320)
+    with pytest.raises(InputError, match="319 or more"):
+        tiny().check(318)
+
+
 def test_noise_families_are_there_with_their_recording():
     noise = SignalFile(np.zeros((2, 10), np.float32), 360.0, ("a", "b"))
     assert replace(tiny(), families=("nstdb-bw",), noises={"bw": noise}).families == ("nstdb-bw",)

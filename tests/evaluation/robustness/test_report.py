@@ -14,7 +14,7 @@ def test_report_has_every_table_and_figure_as_files(results_folder):
     for name in ("scores", "families", "noise_transforms", "against_reference", "masking", "lead-swap"):
         assert len(pd.read_csv(results_folder / "tables" / f"{name}.csv"))
     for kind in ("png", "svg", "csv"):
-        assert len(list((results_folder / "figures").glob(f"*.{kind}"))) == 5
+        assert len(list((results_folder / "figures").glob(f"*.{kind}"))) == 8
     swapped = pd.read_csv(results_folder / "tables" / "lead-swap.csv", index_col="model")
     scores = pd.read_csv(results_folder / "tables" / "scores.csv").set_index(["model", "corruption", "severity"])
     assert swapped.loc["supervised", "LA-RA"] == scores.loc[("supervised", "lead-swap", "LA-RA"), "auroc"]

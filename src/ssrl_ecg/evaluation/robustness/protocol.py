@@ -30,9 +30,10 @@ from ssrl_ecg.evaluation.label_fractions import rankable_scores
 from ssrl_ecg.evaluation.plans import Experiment
 from ssrl_ecg.evaluation.robustness.corrupted_records import TestRecords
 from ssrl_ecg.evaluation.robustness.corruptions import CORRUPTIONS, Corruption, corruptions_of
-from ssrl_ecg.evaluation.robustness.models import Model, ModelPlan, model_plans
+from ssrl_ecg.evaluation.robustness.models import FLOORS_SCORED, Model, ModelPlan, model_plans
 from ssrl_ecg.evaluation.runner import Execution, Outcomes, check_cells, run_cells
 from ssrl_ecg.files import atomic_path, write_json
+from ssrl_ecg.metrics.comparison import check_replicates
 
 _LARGEST_SCORE = 6e4
 """Scores are kept as float16, whose largest number is 65,504."""
@@ -113,6 +114,15 @@ class Robustness:
             if (needed := CORRUPTIONS[name].noise) and needed not in self.noises:
                 what = "this corruption needs the Noise Stress Test Database"
                 raise InputError(what, field=name, expected=f"recording {needed} (--nstdb FOLDER)", found="none")
+
+    def check(self, n_replicates: int) -> None:
+        """Refuse, before hours of training, too few bootstrap replicates for Holm's correction over all rows.
+
+        Raises:
+            InputError: with the number that is enough.
+        """
+        n_rows = 2 * len(self.experiment.methods) + len(self.experiment.supervised) + len(FLOORS_SCORED)
+        check_replicates(n_rows, n_replicates)
 
 
 def run_robustness(

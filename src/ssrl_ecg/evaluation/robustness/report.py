@@ -151,17 +151,25 @@ def _group_sections(results: RobustnessResults, scores: pd.DataFrame) -> list[Re
     groups: dict[str, list[str]] = {}
     for name in results.protocol.families:
         groups.setdefault(CORRUPTIONS[name].group, []).append(name)
-    floors = [name for name, family in results.protocol.models.items() if family == "floor"]
+    floors = [name for name in results.models if results.protocol.models[name] == "floor"]
     styles = line_styles(results.models, floors)
+    views = {view: scores[scores["model"].isin([*rows, *floors])] for view, rows in _views(results, floors).items()}
     return [
         ReportSection(
             group[:1].upper() + group[1:],
             "",
             tuple(_auroc_table(name, scores) for name in families),
-            tuple(_figures(group, families, scores, styles)),
+            tuple(figure for view, part in views.items() for figure in _figures(group, families, view, part, styles)),
         )
         for group, families in groups.items()
     ]
+
+
+def _views(results: RobustnessResults, floors: Sequence[str]) -> dict[str, list[str]]:
+    """Rows that share a figure, as all in one could not be told apart; floors are added to both."""
+    frozen = [name for name in results.models if name.endswith("frozen probe")]
+    trained = [name for name in results.models if name not in {*frozen, *floors}]
+    return {view: rows for view, rows in {"frozen": frozen, "trained": trained}.items() if rows}
 
 
 def _auroc_table(family: str, scores: pd.DataFrame) -> ReportTable:
@@ -185,23 +193,23 @@ def _severity(severity: object) -> str:
 
 
 def _figures(
-    group: str, families: Sequence[str], scores: pd.DataFrame, styles: Mapping[str, LineStyle]
+    group: str, families: Sequence[str], view: str, scores: pd.DataFrame, styles: Mapping[str, LineStyle]
 ) -> list[ReportFigure]:
     """One figure per set of severities: curves where they are several numbers, bars where they are names."""
     by_severities: dict[tuple[object, ...], list[str]] = {}
     for name in families:
         by_severities.setdefault(CORRUPTIONS[name].severities, []).append(name)
     figures = []
-    for number, (severities, names) in enumerate(by_severities.items()):
-        parts = [_drawn(name, scores) for name in names]
+    for number, (severities, names) in enumerate(by_severities.items(), 1):
+        axis, titles = CORRUPTIONS[names[0]].axis, "; ".join(CORRUPTIONS[name].title for name in names)
         is_curve = len(severities) > 1 and not isinstance(severities[0], str)
         figures.append(
             ReportFigure(
-                f"{group.replace(' ', '-')}-{number + 1}",
-                f"AUROC with 95 % intervals; {CORRUPTIONS[names[0]].axis} below.",
-                pd.concat(parts, ignore_index=True),
-                _curves(severities, CORRUPTIONS[names[0]].axis, styles) if is_curve else _bars(styles),
-                panel="panel",
+                f"{group.replace(' ', '-')}-{number}-{view}",
+                f"AUROC under {titles}, {view} rows and floors, with 95 % intervals.",
+                pd.concat([_drawn(name, scores) for name in names], ignore_index=True),
+                _curves(severities, axis, styles) if is_curve else _bars(axis, styles),
+                panel="panel" if len(names) > 1 else "",
             )
         )
     return figures
@@ -229,5 +237,5 @@ def _curves(severities: Sequence[object], axis: str, styles: Mapping[str, LineSt
     return partial(curve_with_intervals, x_label=axis, y_label="AUROC", tick_labels=ticks, styles=styles)
 
 
-def _bars(styles: Mapping[str, LineStyle]) -> Draw:
-    return partial(grouped_bars, y_label="AUROC", bottom=0.5, styles=styles)
+def _bars(axis: str, styles: Mapping[str, LineStyle]) -> Draw:
+    return partial(grouped_bars, x_label=axis, y_label="AUROC", bottom=0.5, styles=styles)
