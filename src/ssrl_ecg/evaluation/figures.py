@@ -242,10 +242,11 @@ def grouped_bars(
     width = 0.8 / len(parts)
     for place, (name, part) in enumerate(parts.items()):
         at = np.array([groups.index(one) for one in part[group]]) + width * (place - (len(parts) - 1) / 2)
-        axes.bar(
-            at, part[value].to_numpy() - bottom, 0.92 * width, bottom=bottom, label=name, color=styles[name].color,
-            yerr=_spread(part, value, low, high), error_kw={"elinewidth": 1, "ecolor": INK},
-        )  # fmt: skip
+        style = {"bottom": bottom, "label": name, "color": styles[name].color}
+        axes.bar(at, part[value].to_numpy() - bottom, 0.92 * width, **style)
+        if low in part:
+            spread = _spread(part, value, low, high)
+            axes.errorbar(at, part[value], yerr=spread, fmt="none", ecolor=INK, elinewidth=1)
     axes.set_xticks(range(len(groups)), [str(name) for name in groups])
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(x_label)

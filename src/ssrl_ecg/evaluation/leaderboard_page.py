@@ -56,7 +56,7 @@ def write_leaderboard_page(
 
 def _best_table(leaderboard: Leaderboard) -> ReportTable:
     best = [
-        {"n_labels": row.n_labels, "family": row.family, **_score(row), "row": row.name}
+        {"row": row.name, "n_labels": row.n_labels, "family": row.family, **_score(row)}
         for row in best_rows(leaderboard.rows)
     ]
     return ReportTable("best", "The best row of each family at each amount of labels", pd.DataFrame(best))
