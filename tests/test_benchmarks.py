@@ -37,6 +37,8 @@ NAMES = (
     "duplicates",
     "floors",
     "methods",
+    "serving",
+    "predict",
 )
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
@@ -270,6 +272,26 @@ def test_encoders_are_timed_in_both_directions(benchmark):
     assert all(rates[name]["inference"]["processor"] > rates[name]["training"]["processor"] > 0 for name in rates)
 
 
+@pytest.mark.slow
+def test_predict_is_timed_for_one_file_and_for_many(benchmark, sample):
+    outcome = benchmark("predict").run(sample, n_records=70, repeats=1, encoder=ResNetConfig(width=4), n_processes=1)
+    measured = outcome["measured"]
+    assert measured["records_per_s"]["processor"] == 70 / measured["folder"]["processor_s"]
+    assert 100 < measured["peak_mb"] < 2000
+    assert [bar["bar"] for bar in outcome["bars"]] == ["<= 4", ">= 300", "<= 1000"]
+
+
+@pytest.mark.slow
+def test_serving_is_timed_in_both_runtimes_and_through_the_service(benchmark):
+    outcome = benchmark("serving").run(None, names=["cnn"], batch_size=2, repeats=2, n_requests=4)
+    measured = outcome["measured"]
+    for way in measured["per_record"]["cnn"].values():
+        assert way["torch"]["processor_ms"] > 0
+        assert way["onnx"]["records_per_s"] == pytest.approx(1e3 / way["onnx"]["processor_ms"])
+        assert way["torch_over_onnx"]["repeats"] == 2
+    assert list(measured["service"]["cnn"]) == ["1 at once", "16 at once"]
+
+
 def test_rates_of_processes_add_up(benchmark):
     cost = benchmark("measure").Cost
     processes = [[cost(1.0, 2.0), cost(3.0, 4.0), cost(9.0, 9.0)], [cost(1.0, 4.0)]]
@@ -365,6 +387,7 @@ def test_committed_results_say_all_they_promise(name):
         "synthetic": "synthetic, 2,000 simulated records, no recordings",
         "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
         "encoders": "noise, no recordings",
+        "serving": "noise, no recordings",
         "duplicates": "PTB-XL sample, 2,277 records, of them 120 at 500 Hz; 293 records beside it",
     }
     assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")

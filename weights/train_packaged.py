@@ -114,7 +114,7 @@ def _per_class(results: dict[str, Any]) -> list[str]:
     metrics = ("auroc", "auprc", "f1", "sensitivity", "specificity")
     rows = [
         f"| {name} | {' | '.join(_number(report['per_class'][metric][name]) for metric in metrics)} |"
-        for name in report["classes"]
+        for name in report["n_positives"]
     ]
     mean = " | ".join(_number(report["macro"][metric]) for metric in metrics)
     return [

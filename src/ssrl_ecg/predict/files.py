@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import chdir
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
-from joblib import Parallel, delayed
 
 from ssrl_ecg.data.recording import SUFFIXES, FileReader
 from ssrl_ecg.data.source import SignalFile
@@ -17,6 +20,11 @@ from ssrl_ecg.predict.preparation import Prepared
 
 CHUNK = 64
 """Recordings that are held at once by a process; so few are not worth a second process."""
+
+_AHEAD = 2
+"""Chunks per process that are under way or wait to be taken."""
+_process: dict[str, Callable[[Sequence[Path]], list[Outcome[Any]]]] = {}
+"""What a process of the pool was told when it began."""
 
 _SIGNAL_SUFFIXES = (".dat", ".mat")
 _RECORDING_SUFFIXES = frozenset((*SUFFIXES, ".mat"))
@@ -102,19 +110,27 @@ def answer_files(
         for chunk in chunks:
             yield from _answer(answerer, chunk, reader, duration_s)
         return
-    here = Path.cwd()
-    jobs = (delayed(_answer_elsewhere)(answerer, chunk, reader, duration_s, here) for chunk in chunks)
-    for outcomes in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
-        yield from outcomes
+    ask = partial(_answer, answerer, reader=reader, duration_s=duration_s)
+    # A forked process has the network already, and its memory is shared, as in torch's own data loaders.
+    method = "fork" if "fork" in get_all_start_methods() else None
+    with ProcessPoolExecutor(n_jobs, get_context(method), initializer=_start, initargs=(ask,)) as pool:
+        waiting = deque(pool.submit(_ask, chunk) for chunk in chunks[: _AHEAD * n_jobs])
+        for chunk in chunks[_AHEAD * n_jobs :]:
+            yield from waiting.popleft().result()
+            waiting.append(pool.submit(_ask, chunk))
+        for job in waiting:
+            yield from job.result()
 
 
-def _answer_elsewhere(
-    answerer: Answerer[T], paths: Sequence[Path], reader: FileReader, duration_s: float | None, folder: Path
-) -> list[Outcome[T]]:
-    """Answer in a process of its own, which may have been started in another folder."""
+def _start(ask: Callable[[Sequence[Path]], list[Outcome[Any]]]) -> None:
+    """Begin a process: one thread, and Ctrl-C is the first process's affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    with chdir(folder):
-        return _answer(answerer, paths, reader, duration_s)
+    _process["ask"] = ask
+
+
+def _ask(paths: Sequence[Path]) -> list[Outcome[Any]]:
+    return _process["ask"](paths)
 
 
 def _answer(
