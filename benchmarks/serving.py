@@ -30,11 +30,11 @@ from ssrl_ecg.models import ENCODERS, Classifier, LinearHead, LinearHeadConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint
 
-ENCODER_NAMES = ("cnn", "resnet18", "xresnet1d18", "cpc", "vit-xs")
+ENCODER_NAMES = ("cnn", "resnet18", "cpc")
 CLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 PREPROCESSING = Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0, normalisation="record")
-N_SAMPLES, REPEATS, BATCH_SIZE = 1000, 15, 32
-N_REQUESTS, N_CLIENTS = 96, (1, 16)
+N_SAMPLES, REPEATS, BATCH_SIZE = 1000, 7, 16
+N_REQUESTS, N_CLIENTS = 64, (1, 16)
 
 
 def checkpoint(name: str) -> ClassifierCheckpoint:
