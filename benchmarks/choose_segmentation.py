@@ -32,7 +32,7 @@ from ssrl_ecg.metrics.segmentation import record_dice, sample_f1
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.waves import WAVES
 from ssrl_ecg.training.run import git_commit, tune_allocator
-from ssrl_ecg.training.segment import FINETUNING
+from ssrl_ecg.training.segment import FINETUNING, FROZEN
 
 RESULTS = Path(__file__).parents[1] / "results" / "trials" / "segmentation.json"
 FOLD, JUDGE_SEED = 1, 43
@@ -56,7 +56,7 @@ def trials(encoder: Path | None) -> dict[str, SegmenterArm]:
         made |= {
             "fine-tuned": tuned,
             "fine-tuned, one rate": _trained(tuned, encoder_rate_factor=1.0, learning_rate=3e-3),
-            "frozen": replace(tuned, training=replace(scratch.training, trainable="decoder")),
+            "frozen": replace(tuned, training=FROZEN),
         }
     return made
 

@@ -37,7 +37,8 @@ class SegmentationOptions:
     encoders: tuple[str, ...] = ()
     """Pretrained encoders of 12 leads as NAME=CHECKPOINT; each gives a fine-tuned and a frozen row."""
     fractions: tuple[float, ...] = FRACTIONS
-    """Shares of a fold's training patients whose marks are used."""
+    """Shares of a fold's training patients whose marks are used; frozen encoders stand at a tenth and the largest,
+    single leads at the largest."""
     rows: tuple[str, ...] = ()
     """Names of the rows to compute; without the flag all. A wrong name lists them."""
     floors: tuple[Annotated[str, one_of(FLOORS)], ...] | None = None

@@ -45,7 +45,7 @@ class SegmentConfig:
 
     trainable: Literal["all", "decoder"] = "all"
     """"all" trains encoder and decoder; "decoder" freezes the encoder (eval mode, unchanged bytes, asserted)."""
-    steps: int = 200
+    steps: int = 160
     """Optimiser steps; the weights after the last one are kept."""
     batch_size: int = 16
     """Records per step; fewer if there are fewer."""
@@ -80,6 +80,9 @@ class SegmentConfig:
 
 FINETUNING = SegmentConfig(learning_rate=2e-3, encoder_rate_factor=0.3)
 """How a pretrained encoder and a decoder are trained on."""
+
+FROZEN = SegmentConfig(trainable="decoder")
+"""How a decoder is trained on an encoder that does not move."""
 
 SINGLE_LEADS = SegmentConfig(steps=300)
 """How a network of single leads is trained: a step shows it fewer beats."""

@@ -52,6 +52,8 @@ def test_the_benchmark_compares_starts_of_one_network(tmp_path):
     arms = {arm.name: arm for arm in benchmark_arms({"SimCLR": tmp_path / "x"}, [], (0.1, 1.0))}
     assert {SCRATCH, SINGLE, "random encoder, frozen", "SimCLR, fine-tuned", "SimCLR, frozen"} < set(arms)
     assert arms["SimCLR, frozen"].training.trainable == "decoder"
+    assert arms["SimCLR, frozen"].fractions == arms["SimCLR, fine-tuned"].fractions == (0.1, 1.0)
+    assert arms[SINGLE].fractions == (1.0,)
     assert arms["simulated marks, fine-tuned"].fractions == (0.0, 0.1, 1.0)
     settings = [str(arm.settings()) for arm in arms.values()]
     assert len(set(settings)) == len(settings)

@@ -12,7 +12,7 @@ from ssrl_ecg.evaluation.segmentation.arms import FRACTIONS, WINDOW_S, Segmenter
 from ssrl_ecg.evaluation.segmentation.delineators import FLOORS, DelineatorArm
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.segment import FINETUNING, SINGLE_LEADS, SegmentConfig
+from ssrl_ecg.training.segment import FINETUNING, FROZEN, SINGLE_LEADS
 
 SCRATCH, SINGLE = "from scratch, all leads", "from scratch, single leads"
 """Rows that the others are compared with, each at its own rate."""
@@ -55,11 +55,11 @@ def scratch_arm(
 
 
 def untaught_arms(fractions: Sequence[float] = FRACTIONS) -> list[SegmenterArm]:
-    """Rows without pretraining on recordings: from scratch, on a frozen random encoder, and after simulated marks."""
+    """Make the rows without pretraining on recordings: from scratch, random and frozen, and after simulated marks."""
     encoder = EncoderPlan(kind=ResNet1D, config=ResNetConfig())
-    single = replace(scratch_arm(encoder, "single"), fractions=tuple(fractions))
+    single = replace(scratch_arm(encoder, "single"), fractions=(max(fractions),))
     scratch = replace(scratch_arm(encoder, "all"), fractions=tuple(fractions))
-    frozen = replace(scratch, name="random encoder, frozen", training=replace(SegmentConfig(), trainable="decoder"))
+    frozen = replace(scratch, name="random encoder, frozen", training=FROZEN, fractions=_few(fractions))
     simulated = replace(
         scratch, name="simulated marks, fine-tuned", simulated=SimulatedMarks(), training=FINETUNING,
         fractions=(0.0, *fractions),
@@ -75,7 +75,8 @@ def benchmark_arms(
     Args:
         pretrained: name -> checkpoint of a pretrained encoder; each gives a fine-tuned and a frozen row.
         floors: names of ``FLOORS``.
-        fractions: label fractions of every network.
+        fractions: label fractions of networks that move; frozen encoders stand at a tenth and at the largest, the
+            network of single leads, which costs most, at the largest.
 
     Raises:
         InputError: see ``pretrained_arm``.
@@ -84,6 +85,10 @@ def benchmark_arms(
     arms += untaught_arms(fractions)
     for name, checkpoint in pretrained.items():
         tuned = replace(pretrained_arm(f"{name}, fine-tuned", checkpoint, FINETUNING), fractions=tuple(fractions))
-        frozen = replace(SegmentConfig(), trainable="decoder")
-        arms += [tuned, replace(tuned, name=f"{name}, frozen", training=frozen)]
+        arms += [tuned, replace(tuned, name=f"{name}, frozen", training=FROZEN, fractions=_few(fractions))]
     return arms
+
+
+def _few(fractions: Sequence[float]) -> tuple[float, ...]:
+    """The largest fraction and, where it is there, a tenth: what controls are computed at, to spare hours."""
+    return tuple(one for one in fractions if one in (0.1, max(fractions)))
