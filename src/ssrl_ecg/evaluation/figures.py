@@ -248,6 +248,7 @@ def grouped_bars(
             spread = _spread(part, value, low, high)
             axes.errorbar(at, part[value], yerr=spread, fmt="none", ecolor=INK, elinewidth=1)
     axes.set_xticks(range(len(groups)), [str(name) for name in groups])
+    axes.set_xlim(-0.5, len(groups) - 0.5)
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label or value.replace("_", " "))
