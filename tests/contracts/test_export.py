@@ -29,6 +29,7 @@ def small_encoder(name: str) -> EncoderCheckpoint:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # seconds each on an idle machine, minutes beside other work
 @pytest.mark.parametrize("format_name", ["onnx", "torchscript"])
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_encoder_is_exported_or_refused_in_one_line(name, format_name, tmp_path):
