@@ -88,7 +88,7 @@ def read_cell(path: Path) -> tuple[dict[str, Any], str]:
         InputError: the file is cut short or otherwise damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # np.load would leave it open
             arrays = {name: archive[name] for name in archive.files}
         return arrays, str(arrays.pop("identity"))
     except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:

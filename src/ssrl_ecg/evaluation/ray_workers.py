@@ -51,7 +51,7 @@ class RayCluster:
         self._was_connected = self._ray.is_initialized()
         if not self._was_connected:
             self._connect()
-        cores = int(self._ray.cluster_resources().get("CPU", 1))
+        cores = int(sum(node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]))
         self.n_workers = max(1, min(self._asked or cores, self._most))
         self._pickled = self._ray.put(cloudpickle.dumps(list(self._jobs)))
         return self
