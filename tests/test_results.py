@@ -105,7 +105,7 @@ def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
     counts = {
         path.stem: len(json.loads(path.read_text(encoding="utf-8"))) for path in (RESULTS / "trials").glob("*.json")
     }
-    for a_round in ("", "-again"):
+    for a_round in ("", "-again", "-third"):
         assert counts[f"supervised{a_round}"] == counts[f"simclr{a_round}"] + counts[f"finetune{a_round}"]
 
 
