@@ -41,7 +41,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_worker_niceness", "0")  # 15 by default, which waits for ever on a busy machine
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        how = Execution(ray="auto", progress=False)
+        how = Execution(workers=None, ray="auto", progress=False)
         outcomes = run_cells(jobs_of(range(6), tmp_path / "died"), tmp_path / "results", how)
         assert ray.is_initialized()
         with pytest.raises(OSError, match=r"\[Errno 28\] No space left on device"):

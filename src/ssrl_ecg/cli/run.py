@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.estimates import describe_forecast
 from ssrl_ecg.cli.exits import DONE
@@ -21,6 +22,7 @@ from ssrl_ecg.evaluation.floors import floors_left_out
 from ssrl_ecg.evaluation.forecast import Forecast
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.training.run import run_record, tune_allocator
 
 
@@ -33,6 +35,7 @@ class RunOptions:
     experiment: ExperimentOptions = field(default_factory=ExperimentOptions)
     sampling_rate_hz: float = 100.0
     """Rate of the recordings that are used."""
+    execution: Execution = field(default_factory=every_core)
     replicates: int = 2000
     """Bootstrap replicates of every interval."""
     out: Path = Path("runs/comparison")
@@ -56,11 +59,10 @@ def run_comparison(options: RunOptions, command: Sequence[str], *, title: str = 
     Of several processes the first one alone makes the report.
     """
     with first_process_speaks(options.experiment.compute) as is_first:
-        _compare(options, command, title, reports=is_first)
-    return DONE
+        return _compare(options, command, title, reports=is_first)
 
 
-def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports: bool) -> None:
+def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports: bool) -> int:
     tune_allocator()
     experiment = options.experiment.experiment()
     experiment.check(options.replicates)
@@ -68,7 +70,7 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
     labels, splits = options.data.labels(store), options.protocol.splits(store, options.experiment.labels.validation)
     if options.dry_run:
         print(describe_forecast(Forecast(experiment, store, labels, splits).shares()))
-        return
+        return DONE
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options.experiment}
@@ -76,9 +78,11 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
         with run_record(
             options.out, command=list(command), config=config, seed=options.experiment.seed, data=facts
         ) as run:
-            run_experiment(experiment, store, labels, splits, options.out, encoders=options.encoders)
+            outcomes = run_experiment(
+                experiment, store, labels, splits, options.out, encoders=options.encoders, execution=options.execution
+            )
             if not reports:
-                return
+                return DONE
             print("computing intervals and writing the report", flush=True)
             report = make_report(
                 options.out, store, labels, splits, title=title, about=about, run=run,
@@ -89,3 +93,4 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
         stop.add_note("the same command goes on where this one stopped")
         raise
     print(headline(report), *findings(report), f"report: {page}", sep="\n")
+    return say_failures(outcomes.failures)
