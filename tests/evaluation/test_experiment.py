@@ -420,3 +420,18 @@ def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_st
     assert all(np.isfinite(one).all() for one in cells)
     assert not np.array_equal(cells[0], cells[1])
     assert not np.array_equal(cells[1], cells[2])
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_cells_that_one_makes(finished, synthetic_store, tmp_path):
+    """Every kind of arm travels to another process; encoders are those of ``finished``."""
+    folder, labels, splits, _ = finished
+    how = Execution(workers=2, progress=False)
+    encoders = folder / "models"
+    outcomes = run_experiment(
+        tiny_experiment(), synthetic_store, labels, splits, tmp_path, encoders=encoders, execution=how
+    )
+    assert outcomes.failures == ()
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("cells/**/*.npz")}
+    assert made == {path.relative_to(folder): path.read_bytes() for path in folder.rglob("cells/**/*.npz")}
+    assert len(made) == len(ARMS) * 4 + 2

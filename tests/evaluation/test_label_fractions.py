@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from ssrl_ecg.data.splits import Split, rotation_splits, split_by_folds
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Scores
-from ssrl_ecg.evaluation.cells import group_folder, write_cell
+from ssrl_ecg.evaluation.cells import describe_failures, group_folder, write_cell
 from ssrl_ecg.evaluation.label_fractions import (
     ArmPlan,
     LabelFractions,
@@ -335,3 +335,37 @@ def test_a_split_that_cuts_through_folds_is_scored_as_one_fold(synthetic_store):
     rows = np.arange(len(folds))
     cut = Split(rows[::3], rows[1::3], rows[2::3])
     assert not scored_folds(synthetic_store, [cut]).any()
+
+
+def test_an_arm_that_diverges_in_one_cell_is_compared_on_the_others(parts, synthetic_store, tmp_path):
+    """NaN in one subset, at another amount in all: noted, left out of rows, pairs kept together by subset."""
+    labels, splits, cells = parts
+    broken = [cell for cell in cells if cell.name in ("10pct-01", "50pct-00", "50pct-01")]
+
+    class Diverging(CountingArm):
+        def run(self, task):
+            scores = super().run(task)
+            if any(np.array_equal(task.rows, cell.rows) for cell in broken):
+                scores[0].test[3, 2] = np.nan
+            return scores
+
+    plans = [ArmPlan("steady", "floor", {}, CountingArm), ArmPlan("shaky", "method", {"a": 1}, Diverging)]
+    write_frame(tmp_path, synthetic_store, labels, splits, cells)
+    facts = {"task": labels.task, "arms": [plan.facts() for plan in plans]}
+    (tmp_path / "arms.json").write_text(json.dumps(facts))
+    outcomes = run_cells(arm_jobs(plans, synthetic_store, labels, splits, cells), tmp_path, QUIET)
+    assert [one.name for one in outcomes.failures] == [cell.name for cell in broken]
+    assert all("scores are not finite" in one.reason for one in outcomes.failures)
+    assert "1 of" in outcomes.failures[0].reason
+    results = ResultsFolder(tmp_path)
+    assert results.failures == list(outcomes.failures)
+    assert results.fractions("shaky") == [0.1, 1.0]
+    assert len(results.cells("shaky", 0.1)) == 2
+    pair = results.paired_scores("shaky", "steady", 0.1)
+    alone = [results.cells(name, 0.1) for name in ("shaky", "steady")]
+    np.testing.assert_array_equal(pair[0].scores, [alone[0][0].scores, alone[0][1].scores])
+    np.testing.assert_array_equal(pair[1].scores, [alone[1][0].scores, alone[1][2].scores])
+    found = make_comparisons(results, [("shaky", "steady")], n_replicates=100)
+    assert {one.label_fraction for one in found} <= {0.1, 1.0}
+    sentences = describe_failures(results.failures)
+    assert sentences[0].startswith("shaky: 3 failed and count in no row (10pct-01, 50pct-00, 50pct-01)")

@@ -67,6 +67,7 @@ def make_ablation(folder: Path, methods: Sequence[MethodPlan], *, n_replicates: 
             make_row(results, name, fraction, n_replicates=n_replicates)
             for fraction in fractions
             for name in (whole, *others)
+            if fraction in results.fractions(name)
         ),
         differences=tuple(compare(results, triples, n_replicates=n_replicates)),
     )

@@ -16,6 +16,7 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.evaluation import report_data as report
+from ssrl_ecg.evaluation.cells import describe_failures
 from ssrl_ecg.evaluation.report_scores import Row
 from ssrl_ecg.evaluation.summary import (
     CellResult,
@@ -80,7 +81,7 @@ def make_report(
         curves=tuple(make_curves(results, fraction) for fraction in sorted({row.label_fraction for row in rows})),
         training=(*_pretraining_curves(folder), *_classifier_curves(results)),
         examples=tuple(_examples(results, rows, store)),
-        notes=tuple(notes),
+        notes=(*notes, *describe_failures(results.failures)),
         track="validation fold" if results.has_validation else "no validation",
         groups=tuple(make_fold_scores(results, n_replicates=n_replicates)),
     )

@@ -11,7 +11,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -147,5 +147,16 @@ def read_identities(folder: Path) -> dict[str, dict[str, str]]:
 def failures_of(folder: Path) -> list[Failure]:
     """Failed cells of the folder's last run, in its order."""
     listed = ((group, name, one) for group, names in read_identities(folder).items() for name, one in names.items())
-    found = (read_failure(folder, *cell) for cell in listed if cell_state(folder, *cell) == "failed")
-    return [failure for failure in found if failure is not None]
+    noted = ((cell, read_failure(folder, *cell)) for cell in listed)
+    return [note for cell, note in noted if note is not None and cell_state(folder, *cell) == "failed"]
+
+
+def describe_failures(failures: Sequence[Failure]) -> list[str]:
+    """Say in sentences which cells have no result, one for each group and reason."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        cells.setdefault((failure.group, failure.reason), []).append(failure.name)
+    return [
+        f"{group}: {len(names)} failed and count in no row ({', '.join(names)}): {reason}."
+        for (group, reason), names in cells.items()
+    ]

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.assemble import make_curves
+from ssrl_ecg.evaluation.cells import describe_failures
 from ssrl_ecg.evaluation.report_data import Curves
 from ssrl_ecg.evaluation.report_scores import Comparison, Family, Row
 from ssrl_ecg.evaluation.summary import ResultsFolder, compare, make_rows
@@ -36,6 +37,7 @@ class Leaderboard:
         references: question -> label fraction (as text) -> the best row that is not pretrained.
         comparisons: question -> paired differences from that row; Holm's correction within a question and fraction.
         processor_s: pretrained encoder -> seconds of processor time of its pretraining.
+        failures: sentences about cells without a result.
         curves: reliability and risk-coverage curves of the best row of each family at each amount of labels.
     """
 
@@ -45,6 +47,7 @@ class Leaderboard:
     comparisons: dict[Question, tuple[Comparison, ...]]
     processor_s: dict[str, float]
     curves: tuple[Curves, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def make_leaderboard(folder: Path, *, n_replicates: int = 2000) -> Leaderboard:
@@ -75,6 +78,7 @@ def make_leaderboard(folder: Path, *, n_replicates: int = 2000) -> Leaderboard:
     return Leaderboard(
         rows=tuple(rows), knowledge=knowledge, references=references, comparisons=comparisons,
         processor_s=_processor_s(folder), curves=tuple(_best_curves(results, rows)),
+        failures=tuple(describe_failures(results.failures)),
     )  # fmt: skip
 
 

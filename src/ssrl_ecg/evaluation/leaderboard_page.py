@@ -50,6 +50,7 @@ def write_leaderboard_page(
         *_standings_sections(leaderboard),
         *(_question_section(leaderboard, question) for question in _QUESTIONS if leaderboard.comparisons[question]),
         ReportSection("Cost of pretraining", "", (_cost_table(leaderboard),)),
+        *([ReportSection("What failed", "\n\n".join(leaderboard.failures))] if leaderboard.failures else []),
     ]
     return write_protocol_report(folder, "Leaderboard of pretraining methods", sections, run, style)
 

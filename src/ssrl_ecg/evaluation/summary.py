@@ -13,7 +13,7 @@ labels.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
@@ -27,6 +27,7 @@ from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation import report_scores as report
 from ssrl_ecg.evaluation.arms import Family, History, Scores
+from ssrl_ecg.evaluation.cells import failures_of
 from ssrl_ecg.evaluation.groups import fold_groups, group_score
 from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
@@ -107,6 +108,7 @@ class ResultsFolder:
         self.arms = {entry["name"]: ArmFacts(**entry) for entry in facts["arms"]}
         self._splits = self._json("splits.json")
         self._identities: dict[str, dict[str, str]] = self._json("identities.json")
+        self.failures = failures_of(self.folder)
 
     def _json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text(encoding="utf-8"))
@@ -144,7 +146,9 @@ class ResultsFolder:
         return sorted({fraction for fraction, _, _ in self._cell_files(arm)})
 
     def _cell_files(self, arm: str) -> Iterator[tuple[float, int, Path]]:
-        return cell_files(self.folder, arm, needs_labels=self.arms[arm].needs_labels)
+        failed = {failure.name for failure in self.failures if failure.group == arm}
+        files = cell_files(self.folder, arm, needs_labels=self.arms[arm].needs_labels)
+        return (one for one in files if one[-1].stem not in failed)
 
     def n_labels(self, fraction: float) -> int:
         """Labelled training records at a fraction (the median over subsets, which differ by one at most)."""
@@ -152,18 +156,27 @@ class ResultsFolder:
         sizes = [len(subset["records"]) for subset in subsets if subset["label_fraction"] == fraction]
         return int(np.median(sizes))
 
-    def cells(self, arm: str, fraction: float) -> list[CellResult]:
-        """All cells of an arm at one fraction, in the order of their numbers.
+    def cells(self, arm: str, fraction: float, numbers: Collection[int] | None = None) -> list[CellResult]:
+        """Cells of an arm at one fraction that did not fail, all or those of some numbers, in the order of these.
 
         Raises:
             InputError: a cell is missing, or was made with other settings, rows or splits than the folder's run.
         """
-        files = [path for found, _, path in self._cell_files(arm) if found == fraction]
-        return [self._cell(path, self.arms[arm]) for path in files]
+        files = [(number, path) for found, number, path in self._cell_files(arm) if found == fraction]
+        return [self._cell(path, self.arms[arm]) for number, path in files if numbers is None or number in numbers]
 
-    def model_scores(self, arm: str, fraction: float) -> ModelScores:
+    def model_scores(self, arm: str, fraction: float, numbers: Collection[int] | None = None) -> ModelScores:
         """An arm's scores at one fraction, every cell a subset (or seed) of its own."""
-        return ModelScores(np.stack([cell.scores for cell in self.cells(arm, fraction)]))
+        return ModelScores(np.stack([cell.scores for cell in self.cells(arm, fraction, numbers)]))
+
+    def shared_subsets(self, first: str, second: str, fraction: float) -> set[int]:
+        """Numbers of the subsets at one fraction that both arms have scores of; an arm without labels has all."""
+        numbers = [
+            {number for found, number, _ in self._cell_files(arm) if found == fraction}
+            for arm in (first, second)
+            if self.arms[arm].needs_labels
+        ]
+        return set.intersection(*numbers) if numbers else {0}
 
     def shared_fractions(self, first: str, second: str) -> list[float]:
         """Fractions at which two arms can be compared, ascending."""
@@ -175,7 +188,9 @@ class ResultsFolder:
 
     def paired_scores(self, first: str, second: str, fraction: float) -> list[ModelScores]:
         """Scores of two arms on the same subsets; those of an arm without labels stand in for each subset."""
-        models = [self.model_scores(arm, fraction if self.arms[arm].needs_labels else 0.0) for arm in (first, second)]
+        shared = self.shared_subsets(first, second, fraction)
+        places = {arm: (fraction, shared) if self.arms[arm].needs_labels else (0.0, None) for arm in (first, second)}
+        models = [self.model_scores(arm, *place) for arm, place in places.items()]
         n_subsets = max(len(model.scores) for model in models)
         return [
             model if self.arms[arm].needs_labels else ModelScores(np.repeat(model.scores, n_subsets, axis=0))
@@ -280,12 +295,9 @@ def make_row(results: ResultsFolder, arm_name: str, fraction: float, *, n_replic
     arm, records = results.arms[arm_name], results.records
     cells = results.cells(arm_name, fraction)
     scores = [cell.scores for cell in cells]
-    bootstrap = stratified_bootstrap(
-        records,
-        ModelScores(np.stack(scores)),
-        generator=np.random.default_rng(BOOTSTRAP_SEED),
-        n_replicates=n_replicates,
-    )
+    generator = np.random.default_rng(BOOTSTRAP_SEED)
+    stacked = ModelScores(np.stack(scores))
+    bootstrap = stratified_bootstrap(records, stacked, generator=generator, n_replicates=n_replicates)
     calibration, uncalibrated = _calibration(results, cells, arm)
     decided, undecided = _decision_scores(records, [cell.decisions for cell in cells if cell.decisions is not None])
     positives = records.targets.sum(axis=0)
@@ -357,6 +369,7 @@ def compare(
             n_replicates=n_replicates,
         )
         for triple in triples
+        if results.shared_subsets(*triple)
     }
     corrected = holm_corrected({str(key): one.macro for key, one in found.items()})
     comparisons = []
