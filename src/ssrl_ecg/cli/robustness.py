@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from ssrl_ecg.augmentations.recipes import with_physiological_noises
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.data_options import LabelledDataOptions
-from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.leaderboard import ROWS, method_plan
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
@@ -21,6 +21,7 @@ from ssrl_ecg.evaluation.robustness.corruptions import CORRUPTIONS
 from ssrl_ecg.evaluation.robustness.models import FLOORS_SCORED
 from ssrl_ecg.evaluation.robustness.protocol import Robustness, run_robustness, with_noise_arms
 from ssrl_ecg.evaluation.robustness.report import report_robustness
+from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.training.run import run_record, tune_allocator
 
 REFERENCE = "supervised"
@@ -62,6 +63,7 @@ class RobustnessOptions:
     """Bootstrap replicates of every interval."""
     style: Literal["screen", "publication"] = "screen"
     """Look of the figures."""
+    execution: Execution = field(default_factory=every_core)
     out: Path = Path("runs/robustness")
     """Folder of the results; if they are there in part, the run goes on."""
 
@@ -69,8 +71,7 @@ class RobustnessOptions:
 def main(argv: list[str]) -> int:
     """Run the command."""
     options = parse(RobustnessOptions, argv, "ssrl-ecg benchmark robustness")
-    run_command(options, ["ssrl-ecg", "benchmark", "robustness", *argv])
-    return DONE
+    return run_command(options, ["ssrl-ecg", "benchmark", "robustness", *argv])
 
 
 def robustness(options: RobustnessOptions) -> Robustness:
@@ -96,8 +97,8 @@ def robustness(options: RobustnessOptions) -> Robustness:
     )
 
 
-def run_command(options: RobustnessOptions, command: Sequence[str]) -> None:
-    """Score what is missing, then compare."""
+def run_command(options: RobustnessOptions, command: Sequence[str]) -> int:
+    """Score what is missing, then compare; the exit code says whether something failed."""
     tune_allocator()
     asked = robustness(options)
     asked.check(options.replicates)
@@ -107,7 +108,10 @@ def run_command(options: RobustnessOptions, command: Sequence[str]) -> None:
     facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options}
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
-        run_robustness(asked, store, labels, splits, options.out, encoders=options.encoders)
+        outcomes = run_robustness(
+            asked, store, labels, splits, options.out, encoders=options.encoders, execution=options.execution
+        )
         print("computing intervals and writing the report", flush=True)
         answers = report_robustness(options.out, run, n_replicates=options.replicates, style=options.style)
     print(*answers, f"report: {options.out / 'report.html'}", sep="\n")
+    return say_failures(outcomes.failures)

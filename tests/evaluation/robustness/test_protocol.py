@@ -3,12 +3,13 @@
 import shutil
 from dataclasses import replace
 
+import cloudpickle
 import numpy as np
 import pytest
 
 from ssrl_ecg.augmentations.recipes import RECIPES, with_physiological_noises
 from ssrl_ecg.data.source import SignalFile
-from ssrl_ecg.data.splits import rotation_splits, without_validation
+from ssrl_ecg.data.splits import Split, rotation_splits, without_validation
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Task
 from ssrl_ecg.evaluation.cells import cell_path, read_cell
@@ -16,7 +17,8 @@ from ssrl_ecg.evaluation.experiment import Runner, arm_plans
 from ssrl_ecg.evaluation.label_fractions import LabelFractions
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.robustness import models
-from ssrl_ecg.evaluation.robustness.corruptions import corruptions_of
+from ssrl_ecg.evaluation.robustness.corrupted_records import TestRecords
+from ssrl_ecg.evaluation.robustness.corruptions import Corruption, corruptions_of
 from ssrl_ecg.evaluation.robustness.protocol import (
     Protocol,
     Robustness,
@@ -122,6 +124,19 @@ def test_a_run_goes_on_where_it_stopped_with_the_same_bits(finished, synthetic_s
     assert run_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET).n_computed == 0
     with pytest.raises(InputError, match="other settings"):
         run_robustness(replace(tiny(), seed=43), synthetic_store, labels, splits, copy, execution=QUIET)
+
+
+def test_a_row_scores_the_same_in_another_process(finished, synthetic_store, tmp_path):
+    folder, labels, splits, _ = finished
+    whole = without_validation(splits)
+    split = Split(*(part[labels.known[part]] for part in whole.parts().values()))
+    runner = Runner(tiny().experiment, synthetic_store, labels, [whole], tmp_path, folder / "models", False)
+    plans = {plan.arm.name: plan for plan in models.model_plans(runner, split, 2)}
+    test = TestRecords(synthetic_store, split.test, 42, {})
+    for row in ("SimCLR frozen probe", "measurements + forest"):
+        fit, sent = cloudpickle.loads(cloudpickle.dumps((plans[row].fit, test)))
+        kept = read_cell(cell_path(folder, row, "masking_0.2"))[0]["scores"][1]
+        assert np.array_equal(fit(43).scores(sent, Corruption("masking", 0.2)).astype(np.float16), kept)
 
 
 def test_a_model_that_diverges_is_reported_and_the_others_go_on(finished, synthetic_store, tmp_path, monkeypatch):
