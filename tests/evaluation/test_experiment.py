@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,9 +24,11 @@ from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, load_scores, score_arrays
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.report import read_results, write_report
+from ssrl_ecg.evaluation.revisions import REVISIONS, code_version
 from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_row
+from ssrl_ecg.files import write_json
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.metrics.thresholds import f1_thresholds
 from ssrl_ecg.models import ECGEncoder1DCNN
@@ -115,6 +118,36 @@ def test_every_arm_has_every_cell_and_a_row(finished):
     repeats = {row.name: (row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 1.0}
     assert repeats == dict.fromkeys(ARMS, (1, 2)) | {"MiniRocket + ridge": (1, 1)}
     assert {(row.n_subsets, row.n_seeds) for row in report.rows if row.label_fraction == 0.2} == {(2, 1)}
+
+
+REFERENCE = Path(__file__).with_name("reference_cells.json")
+
+
+def test_numbers_stay_those_of_their_revision(finished):
+    """Whoever changes a computation raises its revision, so that old cells are not mixed with new ones."""
+    folder = finished[0]
+    found = {}
+    for arm in ARMS:
+        scores = load_scores(group_folder(folder, arm) / "20pct-00.npz")[0][0].test.astype(float)
+        found[arm] = {"sd": scores.std(), "scores": scores[:3, :3].ravel().tolist()}
+    found = {"revisions": dict(REVISIONS), "cells": found}
+    if not REFERENCE.exists():
+        write_json(REFERENCE, found)
+        pytest.fail(f"{REFERENCE.name} was missing and is written now: look at it and commit it")
+    reference = json.loads(REFERENCE.read_text())
+    assert reference["revisions"] == found["revisions"], f"delete {REFERENCE.name} and run this test again"
+    for arm, cell in reference["cells"].items():
+        np.testing.assert_allclose(
+            found["cells"][arm]["scores"], cell["scores"], atol=0.01 * cell["sd"], rtol=0.01,
+            err_msg=f"{arm}: raise the revision of what changed in evaluation/revisions.py",
+        )  # fmt: skip
+
+
+def test_a_raised_revision_changes_identities_and_a_first_one_none(monkeypatch):
+    assert code_version("probe", "features") == {}
+    monkeypatch.setitem(REVISIONS, "probe", 2)
+    assert code_version("probe", "features") == {"revisions": {"probe": 2}}
+    assert code_version("training") == {}
 
 
 def test_row_equals_a_slow_recomputation_from_the_files(finished, synthetic_store):

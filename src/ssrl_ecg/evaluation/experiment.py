@@ -37,6 +37,7 @@ from ssrl_ecg.evaluation.noisy_student import Features
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.pretrainings import Pretrainings
 from ssrl_ecg.evaluation.remembering import Remembering
+from ssrl_ecg.evaluation.revisions import code_version
 from ssrl_ecg.evaluation.runner import Execution, Outcomes
 from ssrl_ecg.evaluation.whole_system import SHARE, WholeSystems
 from ssrl_ecg.models.encoder import Encoder
@@ -157,7 +158,7 @@ def arm_plans(runner: Runner) -> list[ArmPlan]:
 def _system_plans(runner: Runner, common: dict[str, Any]) -> list[ArmPlan]:
     """The whole system with each method's encoder, and without any."""
     systems = WholeSystems(Workshop(runner.store, runner.labels, runner.splits[0].train, runner.preprocessing))
-    floors = common | {"floors": CONSTANTS, "measurements": signals_version(), "share": SHARE}
+    floors = common | {"floors": CONSTANTS, "measurements": signals_version(), "share": SHARE} | code_version("floors")
 
     def plan(name: str, family: Family, settings: dict[str, Any], features: Features | None) -> ArmPlan:
         return ArmPlan(
@@ -186,13 +187,14 @@ def _probe_plans(
         return ProbeArm(name, family, runner.features(source, readout))
 
     layers, attention = f"{name}, all layers", f"{name}, attention"
-    fitted = settings | runner.probe_settings
+    fitted = settings | runner.probe_settings | code_version("features", "probe")
     plans = [
         ArmPlan(name, family, fitted, partial(linear, name, "last")),
         ArmPlan(layers, family, fitted | {"readout": "layers"}, partial(linear, layers, "layers"), compared=False),
     ]
     if runner.experiment.attention_probe:
-        trained = settings | {"readout": "attention", "head": as_config(AttentionProbeConfig())}
+        head = {"readout": "attention", "head": as_config(AttentionProbeConfig())}
+        trained = settings | head | code_version("features", "attention probe")
         build = lambda: AttentionProbeArm(attention, family, runner.maps(source))  # noqa: E731
         plans.append(ArmPlan(attention, family, trained, build, compared=False))
     return plans

@@ -9,6 +9,7 @@ from typing import Any
 from ssrl_ecg.augmentations.recipes import Recipe
 from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors
 from ssrl_ecg.evaluation.label_fractions import LabelFractions
+from ssrl_ecg.evaluation.revisions import code_version
 from ssrl_ecg.evaluation.simulated_start import SimulatedStart
 from ssrl_ecg.methods.method import Method
 from ssrl_ecg.metrics.comparison import check_replicates
@@ -65,12 +66,13 @@ class MethodPlan:
     def settings(self) -> dict[str, Any]:
         """Plain values that identify the pretraining, beside the encoder's."""
         start = {} if self.start is None else {"start": self.start.settings()}
-        return start | {
+        settings = {
             "method": self.kind.__name__,
             "config": as_config(self.config),
             "pretrain": as_config(self.pretrain),
             "recipe": self.recipe.to_dict(),
         }
+        return start | settings | code_version("pretraining")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ class TrainingPlan:
         config = as_config(self.config)
         if config["layer_rate_decay"] == 1:
             del config["layer_rate_decay"]  # so that cells from before there was one keep their identity
-        return {"config": config, "recipe": self.recipe.to_dict()}
+        return {"config": config, "recipe": self.recipe.to_dict()} | code_version("training")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from ssrl_ecg.evaluation.floors.minirocket import N_KERNELS, check_minirocket
 from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
 from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan
+from ssrl_ecg.evaluation.revisions import code_version
 from ssrl_ecg.signals.criteria import SUPERCLASSES
 from ssrl_ecg.signals.preprocessing import Preprocessing
 
@@ -147,7 +148,7 @@ def floor_plans(
         "records": identity_of(store.records["record_id"].to_numpy()[training_rows]),
         "measurements": signals_version(),
         "constants": CONSTANTS,
-    }
+    } | code_version("floors")
     rocket = {"preprocessing": preprocessing.to_dict(), "kernels": N_KERNELS}
 
     def plan(kind: FloorKind) -> ArmPlan:
