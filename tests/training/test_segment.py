@@ -59,7 +59,7 @@ def test_a_frozen_encoder_keeps_its_bytes(records):
 @pytest.mark.slow
 def test_simulated_waves_are_learned():
     records = simulated_records(24, 1, 100.0)
-    config = SegmentConfig(steps=120, batch_size=8)
+    config = SegmentConfig(steps=120, batch_size=8, leads_per_step=2)
     unet = train_segmenter(
         lambda: UNet(ECGEncoder1DCNN(CNNConfig(width=8)), UNetConfig(width=16, lead_width=8)), records,
         preprocessing=FED, recipe=none(), config=config, progress=False,
