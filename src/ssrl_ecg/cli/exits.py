@@ -1,6 +1,6 @@
 """How a command ends: its exit code, and one readable line instead of a traceback.
 
-0 done; 2 something given cannot be used, or a file or disk refused; 3 done, but records were left out;
+0 done; 2 something given cannot be used, or a file or disk refused; 3 done, but records were left out or cells failed;
 130 interrupted with Ctrl-C.
 """
 

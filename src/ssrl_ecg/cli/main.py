@@ -100,6 +100,6 @@ def _help(names: list[str]) -> str:
             *(f"  {name:<{width}}  {COMMANDS[name][1]}" for name in names),
             "",
             "ssrl-ecg COMMAND --help shows the options of a command; ssrl-ecg --version the version.",
-            "Exit codes: 0 done, 2 something given cannot be used, 3 done but records were left out, 130 interrupted.",
+            "Exit codes: 0 done, 2 something given cannot be used, 3 done in part (see output), 130 interrupted.",
         ]
     )

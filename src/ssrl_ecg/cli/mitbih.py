@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.errors import InputError
@@ -40,7 +41,7 @@ class MITBIHOptions:
     training: BeatTraining = field(default_factory=BeatTraining)
     replicates: int = 2000
     """Bootstrap replicates of every interval."""
-    execution: Execution = field(default_factory=Execution)
+    execution: Execution = field(default_factory=every_core)
     style: Literal["screen", "publication"] = "screen"
     """How figures are drawn: for a screen, or ready for a journal."""
     out: Path = Path("runs/mitbih")
@@ -82,9 +83,7 @@ def run_mitbih(options: MITBIHOptions, command: Sequence[str]) -> int:
         outcomes = run_cells(jobs, options.out, options.execution)
         tables = make_tables(options.out, options.replicates)
         page = write_transfer_report(options.out, tables, task.rejected, run, options.style)
-    for failure in outcomes.failures:
-        print(f"failed: {failure.group} {failure.name}: {failure.reason}")
     for one in task.rejected:
         print(f"left out: {one.record_id}: {one.reason}")
     print(*summary_lines(tables), f"report: {page}", sep="\n")
-    return INCOMPLETE if outcomes.failures or task.rejected else DONE
+    return say_failures(outcomes.failures) or (INCOMPLETE if task.rejected else DONE)

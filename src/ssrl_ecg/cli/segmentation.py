@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.data.ludb import LUDB
@@ -49,7 +50,7 @@ class SegmentationOptions:
     """Seed of folds and label fractions."""
     replicates: int = 4000
     """Bootstrap replicates of every interval."""
-    execution: Execution = field(default_factory=Execution)
+    execution: Execution = field(default_factory=every_core)
     style: FigureStyle = "screen"
     """Look of the figures."""
     out: Path = Path("runs/segmentation")
@@ -94,7 +95,5 @@ def run_segmentation(options: SegmentationOptions, command: Sequence[str]) -> in
         outcomes = run_cells(make_jobs(arms, task, options.out), options.out, options.execution)
         tables = make_tables(options.out, (SCRATCH, SINGLE), options.replicates)
         page = write_segmentation_report(options.out, tables, run, options.style)
-    for failure in outcomes.failures:
-        print(f"failed: {failure.group} {failure.name}: {failure.reason}")
     print(*task.problems, *findings(tables), f"report: {page}", sep="\n")
-    return INCOMPLETE if outcomes.failures or task.problems else DONE
+    return say_failures(outcomes.failures) or (INCOMPLETE if task.problems else DONE)

@@ -105,7 +105,7 @@ class RunLog:
             return
         line = json.dumps({"event": event, "at": datetime.now(UTC).isoformat(timespec="seconds"), **facts})
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write("\n" * (event == "run") + line + "\n")  # a killed run may have left half a line
 
 
 def read_log(folder: Path) -> Diary:
