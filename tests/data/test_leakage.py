@@ -9,8 +9,9 @@ import pytest
 
 from ssrl_ecg.data.combined import CombinedStore
 from ssrl_ecg.data.labels import Labels
-from ssrl_ecg.data.leakage import audit
+from ssrl_ecg.data.leakage import audit, audit_splits
 from ssrl_ecg.data.source import Layout, SignalFile, Source
+from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import build_store
 from ssrl_ecg.signals.leads import LEADS
 
@@ -126,3 +127,13 @@ def test_verdict_and_list_agree(build, tmp_path):
         rows = list(csv.DictReader(file))
     assert [(row["what"], row["first"], row["second"]) for row in rows] == [
         ("excluded", "1", ""), ("duplicates", "1", "2"), ("duplicates", "3", "4")]  # fmt: skip
+
+
+def test_splits_lose_those_who_copy_a_recording_that_any_of_them_holds_out(build):
+    store = build(Cohort, [1, 2, 3, 1, 2], list("abcde"), [TRAIN] * 3 + [TEST] * 2)
+    rows = np.arange(5)
+    splits = [Split(rows[:3], rows[3:4], rows[4:]), Split(rows[:3], rows[4:], rows[3:4])]
+    kept, found = audit_splits(store, splits)
+    assert [split.train.tolist() for split in kept] == [[2], [2]]
+    assert [split.test.tolist() for split in kept] == [[4], [3]]
+    assert found.excluded["record_id"].tolist() == ["1", "2"]

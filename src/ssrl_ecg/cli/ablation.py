@@ -9,13 +9,13 @@ from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.cell_runs import every_core, say_failures
+from ssrl_ecg.cli.compared_data import compared_data
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.leaderboard import method_plan
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
-from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.plans import Experiment
@@ -77,11 +77,11 @@ def run_ablation(options: AblationOptions, command: Sequence[str]) -> int:
     store = options.data.open_store(options.sampling_rate_hz)
     labels = options.data.labels(store)
     splits = options.protocol.splits(store, options.labels.validation)
-    about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
-    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
-        outcomes = run_experiment(experiment, store, labels, splits, options.out, execution=options.execution)
+    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
+        data.audit.write(options.out)
+        outcomes = run_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
         print("computing intervals", flush=True)
         ablation = make_ablation(options.out, experiment.methods, n_replicates=options.replicates)
         write_ablation(ablation, run, options.out / "ablation.json")

@@ -11,6 +11,7 @@ from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.cli.scarcity_options import RepeatedProtocolOptions, ScarcityExperimentOptions
 from ssrl_ecg.data.description import describe_data
+from ssrl_ecg.data.leakage import audit_splits
 from ssrl_ecg.evaluation.cells import Failure
 from ssrl_ecg.evaluation.figure_style import FigureStyle
 from ssrl_ecg.evaluation.runner import Execution
@@ -89,7 +90,11 @@ def run_label_scarcity(options: LabelScarcityOptions, command: Sequence[str]) ->
         found = {}
         for validation, tracks in options.tracks().items():
             repeats = options.protocol.repeats(store, labels, "none" if validation == "none" else "fold", seed)
-            protocol = Protocol(experiment, tracks, store, labels, repeats, options.min_test_positives)
+            audits = [audit_splits(store, splits) for splits in repeats]
+            run.setdefault("leakage", {})[validation] = [found.to_dict() for _, found in audits]
+            print(*(found.verdict for _, found in audits), sep="\n", flush=True)
+            kept = [splits for splits, _ in audits]
+            protocol = Protocol(experiment, tracks, store, labels, kept, options.min_test_positives)
             print(protocol.judged(), flush=True)
             encoders = options.encoders or options.out / "models"
             folders, failed = protocol.run(options.out / validation, encoders, options.execution)

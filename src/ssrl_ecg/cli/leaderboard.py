@@ -9,13 +9,13 @@ from typing import Annotated
 
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.cell_runs import every_core, say_failures
+from ssrl_ecg.cli.compared_data import compared_data
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
-from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
@@ -107,11 +107,11 @@ def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> int:
     experiment = leaderboard_experiment(options)
     store = options.data.open_store(options.sampling_rate_hz)
     labels, splits = options.data.labels(store), options.protocol.splits(store, "fold")
-    about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
-    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
-        outcomes = run_experiment(experiment, store, labels, splits, options.out, execution=options.execution)
+    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
+        data.audit.write(options.out)
+        outcomes = run_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
         print("computing intervals", flush=True)
         leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
         write_leaderboard(leaderboard, run, options.out / "leaderboard.json")

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 from ssrl_ecg.augmentations.recipes import with_physiological_noises
 from ssrl_ecg.cli.cell_runs import every_core, say_failures
+from ssrl_ecg.cli.compared_data import compared_data
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.leaderboard import ROWS, method_plan
 from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
-from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.data.nstdb import NOISES, read_noise
 from ssrl_ecg.evaluation.robustness.corruptions import CORRUPTIONS
 from ssrl_ecg.evaluation.robustness.models import FLOORS_SCORED
@@ -104,12 +104,12 @@ def run_command(options: RobustnessOptions, command: Sequence[str]) -> int:
     asked.check(options.replicates)
     store = options.data.open_store(options.sampling_rate_hz)
     labels, splits = options.data.labels(store), options.protocol.splits(store, "none")
-    about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
-    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=facts) as run:
+    with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
+        data.audit.write(options.out)
         outcomes = run_robustness(
-            asked, store, labels, splits, options.out, encoders=options.encoders, execution=options.execution
+            asked, store, labels, data.splits, options.out, encoders=options.encoders, execution=options.execution
         )
         print("computing intervals and writing the report", flush=True)
         answers = report_robustness(options.out, run, n_replicates=options.replicates, style=options.style)

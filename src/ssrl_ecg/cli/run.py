@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssrl_ecg.cli.cell_runs import every_core, say_failures
+from ssrl_ecg.cli.compared_data import compared_data
 from ssrl_ecg.cli.data_options import LabelledDataOptions
 from ssrl_ecg.cli.estimates import describe_forecast
 from ssrl_ecg.cli.exits import DONE
@@ -14,7 +15,6 @@ from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
-from ssrl_ecg.data.description import describe_data
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.experiment import run_experiment
 from ssrl_ecg.evaluation.figures import FigureStyle
@@ -71,21 +71,27 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
     if options.dry_run:
         print(describe_forecast(Forecast(experiment, store, labels, splits).shares()))
         return DONE
-    about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options.experiment}
     try:
         with run_record(
-            options.out, command=list(command), config=config, seed=options.experiment.seed, data=facts
+            options.out, command=list(command), config=config, seed=options.experiment.seed, data=data.facts
         ) as run:
+            data.audit.write(options.out)
             outcomes = run_experiment(
-                experiment, store, labels, splits, options.out, encoders=options.encoders, execution=options.execution
+                experiment,
+                store,
+                labels,
+                data.splits,
+                options.out,
+                encoders=options.encoders,
+                execution=options.execution,
             )
             if not reports:
                 return DONE
             print("computing intervals and writing the report", flush=True)
             report = make_report(
-                options.out, store, labels, splits, title=title, about=about, run=run,
+                options.out, store, labels, data.splits, title=title, about=data.about, run=run,
                 notes=floors_left_out(labels, experiment.floors), n_replicates=options.replicates,
             )  # fmt: skip
             page = write_report(report, options.out, options.style)

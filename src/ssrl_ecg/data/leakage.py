@@ -9,7 +9,8 @@ stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,21 @@ def audit(store: RecordStore, train: Rows, held_out: Rows) -> LeakageAudit:
     ids = store.records["record_id"].to_numpy()
     excluded = pd.DataFrame({"record_id": ids[train[is_out]], "reason": reason[train[is_out]]})
     return LeakageAudit(kept, held_out, excluded, _named(pairs, ids, part, _collection(store)))
+
+
+def audit_splits(store: RecordStore, splits: Sequence[Split]) -> tuple[list[Split], LeakageAudit]:
+    """Take those who must not be seen out of the training rows of splits.
+
+    Args:
+        store: the records.
+        splits: splits that share their training rows, such as a rotation.
+
+    Returns:
+        The splits with the training rows that are left, and what was found.
+    """
+    held_out = np.unique(np.concatenate([rows for split in splits for rows in (split.validation, split.test)]))
+    found = audit(store, splits[0].train, held_out)
+    return [replace(split, train=found.train) for split in splits], found
 
 
 def _originals(store: RecordStore) -> NDArray[np.int64]:
