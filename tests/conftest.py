@@ -1,4 +1,4 @@
-"""Shared fixtures: one torch thread per worker, and where the real recordings are."""
+"""Shared fixtures: one torch thread and one process per worker, and where the real recordings are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # comparisons take no more cores than the worker has, unless told to
 
 
 def _data_root() -> Path | None:
