@@ -14,6 +14,7 @@ from ssrl_ecg.evaluation.transfer.beat_network import (
     train_beat_network,
 )
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats, read_holter_record
+from ssrl_ecg.evaluation.transfer.readout import beat_features
 from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.embed import module_hash
 
@@ -38,10 +39,11 @@ def test_the_adapter_starts_as_the_identity_and_mixes_leads_linearly(generator):
 
 
 def test_the_head_reads_the_beat_its_difference_from_the_usual_one_and_facts(start, generator):
-    network = BeatNetwork(start.encoder, torch.randn((5, 3), generator=generator)).eval()
+    network = BeatNetwork(start.encoder, 1.28, torch.randn((5, 3), generator=generator)).eval()
     beat, usual = torch.randn((4, 12, 128), generator=generator), torch.randn((2, 12, 128), generator=generator)
     record, facts = torch.tensor([0, 1, 1, 0]), torch.randn((4, 3), generator=generator)
-    own, reference = start.encoder(beat), start.encoder(usual)[record]
+    own, reference = (beat_features(start.encoder, one, 1.28) for one in (beat, usual))
+    reference = reference[record]
     joined = network.features(torch.cat([own, own - reference], dim=1))
     expected = network.head(torch.cat([joined, (facts - network.mean) / network.scale], dim=1))
     torch.testing.assert_close(network(beat, usual, record, facts), expected)
@@ -60,7 +62,7 @@ def test_training_moves_adapter_and_encoder_of_a_copy_and_replays(beats, start):
 
 def test_log_probabilities_do_not_depend_on_batches_and_need_no_beat(beats, start):
     facts = beats.rr[:, :0]
-    network = BeatNetwork(start.encoder, torch.from_numpy(facts)).eval()
+    network = BeatNetwork(start.encoder, 1.28, torch.from_numpy(facts)).eval()
     rows = np.array([7, 0, 30, 12])
     found = beat_log_probabilities(network, beats, facts, rows)
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, rtol=1e-5)

@@ -82,3 +82,13 @@ def test_records_that_cannot_be_used_are_refused(tmp_path, write_record):
     write_record(tmp_path, "106", last_mark=360 * 40)
     with pytest.raises(InputError, match=r"106\.atr: beat beyond the record's end.*40\.00 s"):
         read_holter_record(MITBIH(tmp_path), "106", RAW)
+
+
+@pytest.mark.real_data
+def test_real_record_114_has_v5_in_its_place_although_it_is_stored_first(data_root):
+    beats = beats_of(data_root / "mitdb", "114", "100")
+    assert [record.leads for record in beats.records] == [("II", "V5"), ("II", "V5")]
+    assert beats.records[0].counts().tolist() == [1820, 12, 43, 4, 0]
+    usual = beats.usual_mv[1]
+    assert 0.5 < usual[LEADS.index("II"), 95:106].max() < 2.0
+    assert not usual[LEADS.index("V1")].any()

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor
 
 from ssrl_ecg.evaluation.floors.minirocket import check_minirocket
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining, beat_log_probabilities, train_beat_network
 from ssrl_ecg.evaluation.transfer.beat_shapes import beat_shapes
 from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, Rows
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
+from ssrl_ecg.evaluation.transfer.readout import beat_features
 from ssrl_ecg.metrics.inputs import FloatArray
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.training.embed import eval_mode, module_hash
@@ -29,8 +29,6 @@ N_KERNELS = 504
 """MiniRocket's features: 84 kernels, six biases each."""
 _LEAST_PROBABILITY = 1e-4
 _CHUNK = 512
-_BEAT_S = (-0.30, 0.45)
-"""The part of a feature map that is the beat's own: from before its P wave to the end of its T wave."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +112,13 @@ def _log_of(probability: FloatArray, classes: NDArray[np.integer]) -> FloatArray
 def frozen_features(encoder: Encoder, beats: HolterBeats, known: Rows) -> Features:
     """Features of a frozen encoder on all beats, as a linear readout can use them.
 
-    Of each stage the mean over the beat's own part of the window; beside it its difference from that of the record's
-    usual beat, and the difference's size, as a line cannot tell far from near. All that is rotated to the
-    ``N_COMPONENTS`` principal components of some training beats, which needs no label.
+    ``beat_features``; beside them their difference from those of the record's usual beat, and the difference's size, as
+    a line cannot tell far from near. All that is rotated to the ``N_COMPONENTS`` principal components of some training
+    beats, which needs no label.
 
     Args:
         encoder: in eval mode while it runs; its bytes do not change (asserted).
-        beats: the recordings, in windows as long as the encoder was trained on.
+        beats: the recordings.
         known: training beats whose components are taken.
 
     Returns:
@@ -157,18 +155,9 @@ def _by_chunks(describe: Callable[[Rows], Features], rows: Rows) -> Features:
 
 @torch.no_grad()
 def _embedded(encoder: Encoder, beats: HolterBeats, windows_mv: Features) -> Features:
-    maps = encoder.layer_maps(beats.preprocessing.normalise(torch.from_numpy(windows_mv)))
-    parts = [_of_the_beat(one, beats.preprocessing.window_s).mean(dim=-1) for one in maps]
-    features: Features = torch.cat(parts, dim=1).numpy()
+    windows = beats.preprocessing.normalise(torch.from_numpy(windows_mv))
+    features: Features = beat_features(encoder, windows, beats.preprocessing.window_s).numpy()
     return features
-
-
-def _of_the_beat(feature_map: Tensor, window_s: float) -> Tensor:
-    """Cut a map (batch, channel, moment) of a window to the moments of the beat in its middle, at least one."""
-    n_moments = feature_map.shape[-1]
-    moment_s = (np.arange(n_moments) + 0.5) / n_moments * window_s - window_s / 2
-    own = np.flatnonzero((moment_s >= _BEAT_S[0]) & (moment_s <= _BEAT_S[1]))
-    return feature_map[..., own] if len(own) else feature_map[..., n_moments // 2 : n_moments // 2 + 1]
 
 
 def shape_features(beats: HolterBeats) -> Features:

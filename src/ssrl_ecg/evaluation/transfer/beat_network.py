@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, Rows
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
+from ssrl_ecg.evaluation.transfer.readout import beat_feature_dim, beat_features
 from ssrl_ecg.metrics.inputs import FloatArray
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.models.encoder import Encoder
@@ -64,25 +65,26 @@ class LeadAdapter(nn.Module):
 class BeatNetwork(nn.Module):
     """Beat, the usual beat of its record, and facts -> logits (batch, taught class).
 
-    Adapter and encoder read both beats; the head is given the beat's features, their difference from the usual beat's,
-    and the facts.
+    Adapter and encoder read both beats; the head is given the beat's features (``beat_features``), their difference
+    from the usual beat's, and the facts.
 
     Args:
         encoder: of any number of leads.
+        window_s: length of the windows.
         facts: (beat, fact) of training beats, for mean and scale; possibly no fact.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, encoder: Encoder, facts: Tensor) -> None:
+    def __init__(self, encoder: Encoder, window_s: float, facts: Tensor) -> None:
         super().__init__()
-        self.adapter, self.encoder = LeadAdapter(encoder.config.n_leads), encoder
+        self.adapter, self.encoder, self._window_s = LeadAdapter(encoder.config.n_leads), encoder, window_s
         mean = facts.mean(dim=0)
         self.register_buffer("mean", mean)
         self.register_buffer("scale", (facts - mean).square().mean(dim=0).sqrt().clamp_min(1e-6))
-        self.features = nn.BatchNorm1d(2 * encoder.feature_dim)
-        self.head = nn.Linear(2 * encoder.feature_dim + facts.shape[1], len(TAUGHT_CLASSES))
+        self.features = nn.BatchNorm1d(2 * beat_feature_dim(encoder))
+        self.head = nn.Linear(2 * beat_feature_dim(encoder) + facts.shape[1], len(TAUGHT_CLASSES))
 
     def forward(self, beat: Tensor, usual: Tensor, record: Tensor, facts: Tensor) -> Tensor:
         """Compute logits.
@@ -93,7 +95,7 @@ class BeatNetwork(nn.Module):
             record: (batch,) whose usual beat is each beat's.
             facts: (batch, fact).
         """
-        both = self.encoder(self.adapter(torch.cat([beat, usual])))
+        both = beat_features(self.encoder, self.adapter(torch.cat([beat, usual])), self._window_s)
         own, reference = both[: len(beat)], both[len(beat) :][record]
         features = self.features(torch.cat([own, own - reference], dim=1))
         logits: Tensor = self.head(torch.cat([features, (facts - self.mean) / self.scale], dim=1))
@@ -109,7 +111,7 @@ class BeatNetwork(nn.Module):
 def train_beat_network(
     encoder: Encoder, beats: HolterBeats, facts: NDArray[np.float32], known: Rows, training: BeatTraining, seed: int
 ) -> BeatNetwork:
-    """Train adapter, encoder and head on some beats; every class is drawn equally often, and within it every beat.
+    """Train adapter, encoder and head on some beats, classes drawn by the square root of their frequency.
 
     Args:
         encoder: where it starts; a copy is trained.
@@ -124,7 +126,8 @@ def train_beat_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "initialisation"))
-        network = BeatNetwork(copy.deepcopy(encoder), torch.from_numpy(facts[known])).train()
+        window_s = beats.preprocessing.window_s
+        network = BeatNetwork(copy.deepcopy(encoder), window_s, torch.from_numpy(facts[known])).train()
     of_class = [known[beats.classes[known] == one] for one in np.unique(beats.classes[known])]
     usual_mv = torch.from_numpy(beats.usual_mv)
     optimiser = torch.optim.AdamW(network.groups(training))
@@ -147,8 +150,9 @@ def train_beat_network(
 
 
 def _draw(of_class: list[Rows], batch_size: int, generator: torch.Generator) -> Rows:
-    """Draw beats with replacement: first a class, then one of its beats."""
-    choice = torch.randint(len(of_class), (batch_size,), generator=generator).tolist()
+    """Draw beats with replacement: first a class, by the square root of its frequency, then one of its beats."""
+    weights = torch.tensor([float(len(rows)) for rows in of_class]).sqrt()
+    choice = torch.multinomial(weights, batch_size, replacement=True, generator=generator).tolist()
     place = torch.rand(batch_size, generator=generator).tolist()
     return np.array([of_class[one][int(at * len(of_class[one]))] for one, at in zip(choice, place, strict=True)])
 

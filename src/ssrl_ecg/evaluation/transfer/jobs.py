@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -42,8 +42,11 @@ TRACKS = {"beat": "beat alone", "rr": "beat and RR intervals"}
 """What every row is given, by the name used in files and in words."""
 FLOOR = "random forest"
 """The row that all others are compared with."""
-FLOOR_PREPROCESSING = Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0, normalisation="none")
-"""What the beats of floors go through: the rate, filter and window that encoders have by default."""
+WINDOW_S = 1.28
+"""Length of what is shown of a recording around a beat; half of what encoders were trained on, so that there is little
+of the neighbouring beats in it: what they say is the second input."""
+FLOOR_PREPROCESSING = Preprocessing(window_s=WINDOW_S, highpass_hz=0.5, clip_mv=5.0, normalisation="none")
+"""What the beats of floors go through: rate and filter are those that encoders have by default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,9 @@ class Row:
     @property
     def preprocessing(self) -> Preprocessing:
         """What its beats go through."""
-        return FLOOR_PREPROCESSING if self.checkpoint is None else self.checkpoint.preprocessing
+        if self.checkpoint is None:
+            return FLOOR_PREPROCESSING
+        return replace(self.checkpoint.preprocessing, window_s=WINDOW_S)
 
     def settings(self) -> dict[str, Any]:
         """Plain values that its cells depend on."""

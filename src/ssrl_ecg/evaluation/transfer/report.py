@@ -39,9 +39,10 @@ _HOW = (
     "0 mV as under lead dropout; networks that are trained mix them by a learnable linear map that starts at the "
     "identity. Every row sees the beat beside the usual beat of its record (the median, no label), and, on the second "
     "input, the same {n_facts} facts of its RR intervals.\n\n"
-    "Classes are imbalanced: at most {n_normal} normal beats of a record are learned from, classes weigh the same, and "
-    "one offset per class on the log probabilities, as well as penalties, is chosen in {n_folds} folds of DS1's "
-    "records at the highest macro F1 of N, S, V and F. The test score is the mean of the {n_folds} trainings. Q (8 "
+    "Classes are imbalanced: at most {n_normal} normal beats of a record are learned from; fits on features weigh "
+    "classes alike, networks draw them by the square root of their frequency; and one offset per class on the log "
+    "probabilities, as well as penalties, is chosen in {n_folds} folds of DS1's records at the highest macro F1 of N, "
+    "S, V and F. The test score is the mean of the {n_folds} trainings. Q (8 "
     "beats of DS1) is not taught: its beats count as missed."
 )
 _CAUTION = (

@@ -217,14 +217,13 @@ def carrier_table(entries: Sequence[Entry]) -> pd.DataFrame:
             for number in np.argsort(-beats[:, column], kind="stable"):
                 if beats[number, column] < CARRIED:
                     break
-                own, others = np.zeros((2, 1, len(beats)), np.int64)
-                own[:, number], others[:] = 1, 1 - own
+                own = (np.arange(len(beats)) == number).astype(np.int64)[None]
                 here = {metric: resampled(entry.test, own, metric)[0, column] for metric in _METRICS}
                 lines.append({
                     "class": name, "record": entry.test_records[number], "row": entry.row,
                     "input": TRACKS[entry.track], "beats": int(beats[number, column]),
                     "share_fraction": beats[number, column] / beats[:, column].sum(), **here,
-                    "f1_without_it": resampled(entry.test, others, "f1")[0, column], "cell": entry.cells,
+                    "f1_without_it": resampled(entry.test, 1 - own, "f1")[0, column], "cell": entry.cells,
                 })  # fmt: skip
     return pd.DataFrame(lines)
 
