@@ -47,7 +47,8 @@ def trials(encoder: Path | None) -> dict[str, SegmenterArm]:
         "all leads, each at its scale of the training records": replace(
             scratch, preprocessing=replace(scratch.preprocessing, normalisation="dataset")
         ),
-        "all leads, twice the steps": _trained(scratch, steps=2 * scratch.training.steps),
+        "all leads, half the passes": _trained(scratch, passes=scratch.training.passes / 2),
+        "all leads, twice the passes": _trained(scratch, passes=scratch.training.passes * 2),
         "single leads": single,
         "single leads, without Dice": _trained(single, dice_weight=0.0),
     }
@@ -96,7 +97,7 @@ def main() -> None:
     trained, judged = judged_rows(task)
     for name, arm in trials(words.encoder).items():
         identity = identity_of(arm.settings(), task.fingerprint, trained, judged)
-        if (words.only and name not in words.only) or any(entry["identity"] == identity for entry in entries):
+        if (words.only and name not in words.only) or any(entry.get("identity") == identity for entry in entries):
             continue
         began = time.process_time()
         unet, fed = train_arm(arm, task.records_at(arm.preprocessing.sampling_rate_hz).take(trained), progress=True)

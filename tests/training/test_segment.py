@@ -17,7 +17,7 @@ from ssrl_ecg.training.embed import module_hash
 from ssrl_ecg.training.segment import SegmentConfig, segment, train_segmenter, wave_logits, wave_masks
 
 FED = Preprocessing(window_s=5.0, highpass_hz=0.5, normalisation="record")
-CONFIG = SegmentConfig(steps=3, batch_size=2, leads_per_step=2)
+CONFIG = SegmentConfig(steps=3, passes=0, batch_size=2, leads_per_step=2)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_frozen_encoder_keeps_its_bytes(records):
 @pytest.mark.slow
 def test_simulated_waves_are_learned():
     records = simulated_records(24, 1, 100.0)
-    config = SegmentConfig(steps=120, batch_size=8, leads_per_step=2)
+    config = SegmentConfig(steps=120, passes=0, batch_size=8, leads_per_step=2)
     unet = train_segmenter(
         lambda: UNet(ECGEncoder1DCNN(CNNConfig(width=8)), UNetConfig(width=16, lead_width=8)), records,
         preprocessing=FED, recipe=none(), config=config, progress=False,
@@ -100,6 +100,11 @@ def test_records_to_learn_nothing_from_are_refused(records, changes, match):
 def test_augmentations_that_move_time_are_refused(records):
     with pytest.raises(InputError, match="keep the time axis"):
         train(records, recipe=RECIPES["crop-timeout"]())
+
+
+def test_many_records_get_more_steps_and_few_no_fewer():
+    config = SegmentConfig(steps=160, passes=50, batch_size=16)
+    assert [config.total_steps(n) for n in (8, 51, 52, 160)] == [160, 160, 163, 500]
 
 
 @pytest.mark.parametrize("changes", [{"steps": 0}, {"leads_per_step": 0}, {"dice_weight": -1.0}, {"trainable": "head"}])

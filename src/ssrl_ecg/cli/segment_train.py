@@ -87,7 +87,8 @@ def planned(options: SegmentTrainOptions) -> SegmenterArm:
         expected = "single" if read == 1 else "all"
         raise InputError("the encoder reads leads otherwise", field="--leads", expected=expected, found=options.leads)
     changes: dict[str, Any] = {"seed": options.seed, "trainable": "decoder" if options.freeze_encoder else "all"}
-    return replace(arm, training=replace(arm.training, **changes, steps=options.steps or arm.training.steps))
+    changes |= {} if options.steps is None else {"steps": options.steps, "passes": 0.0}
+    return replace(arm, training=replace(arm.training, **changes))
 
 
 def run_training(options: SegmentTrainOptions, command: list[str]) -> int:

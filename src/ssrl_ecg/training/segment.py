@@ -38,7 +38,7 @@ _STEPS_PER_EPOCH = 50
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """How a segmenter is trained; steps, not passes, because 8 records need about as many as 160.
+    """How a segmenter is trained: a number of steps that a few records need as well, and more for many.
 
     Defaults chosen on patients of LUDB's training part (``results/trials/segmentation.json``).
     """
@@ -46,7 +46,9 @@ class SegmentConfig:
     trainable: Literal["all", "decoder"] = "all"
     """"all" trains encoder and decoder; "decoder" freezes the encoder (eval mode, unchanged bytes, asserted)."""
     steps: int = 160
-    """Optimiser steps; the weights after the last one are kept."""
+    """Optimiser steps at least; the weights after the last one are kept."""
+    passes: float = 32.0
+    """Passes over the records at least: of LUDB's 160 training patients, 320 steps."""
     batch_size: int = 16
     """Records per step; fewer if there are fewer."""
     leads_per_step: int = 4
@@ -67,11 +69,15 @@ class SegmentConfig:
     seed: int = 42
     """Seed of initialisation, order, crops and augmentations."""
 
+    def total_steps(self, n_records: int) -> int:
+        """Optimiser steps of a training on so many records: ``steps``, or as many as ``passes`` passes need."""
+        return max(self.steps, math.ceil(self.passes * n_records / self.batch_size))
+
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         for name in ("steps", "batch_size", "leads_per_step"):
             require_whole(name, getattr(self, name), 1)
-        for name in ("learning_rate", "encoder_rate_factor", "weight_decay", "dice_weight", "clip_norm"):
+        for name in ("passes", "learning_rate", "encoder_rate_factor", "weight_decay", "dice_weight", "clip_norm"):
             require_between(name, getattr(self, name), 0.0, 1e9)
         require_between("warmup_fraction", self.warmup_fraction, 0.0, 1.0)
         if self.trainable not in ("all", "decoder"):
@@ -84,8 +90,8 @@ FINETUNING = SegmentConfig(learning_rate=2e-3, encoder_rate_factor=0.3)
 FROZEN = SegmentConfig(trainable="decoder")
 """How a decoder is trained on an encoder that does not move."""
 
-SINGLE_LEADS = SegmentConfig(steps=300)
-"""How a network of single leads is trained: a step shows it fewer beats."""
+SINGLE_LEADS = SegmentConfig(steps=300, leads_per_step=3)
+"""How a network of single leads is trained."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,8 @@ class _SegmentModule(L.LightningModule):
         decoder = [(part, 1.0) for name, part in self.unet.named_children() if name != "encoder"]
         modules = [(self.unet.encoder, config.encoder_rate_factor), *decoder]
         optimiser = torch.optim.AdamW(parameter_groups(modules, config.learning_rate, config.weight_decay))
-        factor = warmup_cosine(config.steps, round(config.steps * config.warmup_fraction))
+        steps = config.total_steps(len(self._records))
+        factor = warmup_cosine(steps, round(steps * config.warmup_fraction))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -204,14 +211,15 @@ def train_segmenter(
     before = module_hash(unet.encoder)
     network = (type(unet.encoder).__name__, unet.encoder.config, unet.config, module_hash(unet))
     settings = (preprocessing, recipe.to_dict(), config, compute)
+    steps = config.total_steps(len(records))
     history, state = kept_in(folder, run_identity(records.fingerprint(), network, settings))
     fit(
         _SegmentModule(unet, records, preprocessing, recipe, config),
         history,
         [],
         compute=compute,
-        max_epochs=math.ceil(config.steps / _STEPS_PER_EPOCH),
-        max_steps=config.steps,
+        max_epochs=math.ceil(steps / _STEPS_PER_EPOCH),
+        max_steps=steps,
         clip_norm=config.clip_norm,
         title="segmenter" if progress else None,
         state=state,

@@ -25,7 +25,7 @@ QUIET = Execution(progress=False)
 @pytest.fixture(scope="module")
 def arms():
     encoder = EncoderPlan(kind=ECGEncoder1DCNN, config=CNNConfig(width=2))
-    training = SegmentConfig(steps=2, batch_size=2)
+    training = SegmentConfig(steps=2, passes=0, batch_size=2)
     small = replace(scratch_arm(encoder, "all"), decoder=UNetConfig(width=4, lead_width=2), training=training,
                     fractions=(0.5, 1.0))  # fmt: skip
     start = SimulatedMarks(n_records=2, training=training)

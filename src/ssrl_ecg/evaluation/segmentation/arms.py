@@ -46,7 +46,7 @@ class SimulatedMarks:
     """Simulated records (>= 1)."""
     cohort_seed: int = 0
     """Seed of the cohort."""
-    training: SegmentConfig = field(default_factory=lambda: SegmentConfig(steps=300))
+    training: SegmentConfig = field(default_factory=lambda: SegmentConfig(steps=400, passes=0.0))
     """How it is trained."""
 
 
