@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from ssrl_ecg.evaluation.transfer.arms import ForestArm, LogisticArm, NetworkArm
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining
 from ssrl_ecg.evaluation.transfer.crossfit import BeatArm, confusion, cross_fit, thinned
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats, read_holter_record
+from ssrl_ecg.evaluation.transfer.jobs import WINDOW_S
 from ssrl_ecg.evaluation.transfer.tables import counted
 from ssrl_ecg.evaluation.transfer.task import beat_folds
 from ssrl_ecg.files import write_json
+from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.run import as_config, git_commit, tune_allocator
 
@@ -38,9 +41,9 @@ TRAININGS = {
 }
 
 
-def trials(beats: HolterBeats, encoder_file: Path) -> dict[str, tuple[Any, Callable[[], BeatArm]]]:
+def trials(beats: HolterBeats, encoder: Encoder) -> dict[str, tuple[Any, Callable[[], BeatArm]]]:
     """Name -> (settings, what builds the arm)."""
-    encoder, known = load_encoder(encoder_file).encoder, thinned(beats, np.arange(len(beats)))
+    known = thinned(beats, np.arange(len(beats)))
     tracks = {"beat": beats.rr[:, :0], "rr": beats.rr}
 
     def joined(features: np.ndarray, facts: np.ndarray) -> Callable[[int], np.ndarray]:
@@ -67,13 +70,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of MIT-BIH")
     parser.add_argument("--encoder", type=Path, required=True, help="pretrained encoder")
     parser.add_argument("--only", nargs="*", help="names of trials, such as 'forest, rr'")
+    parser.add_argument("--window-s", type=float, default=WINDOW_S, help="length of the windows")
     arguments = parser.parse_args()
     tune_allocator()
-    source, preprocessing = MITBIH(arguments.data), load_encoder(arguments.encoder).preprocessing
+    source, checkpoint = MITBIH(arguments.data), load_encoder(arguments.encoder)
+    preprocessing = replace(checkpoint.preprocessing, window_s=arguments.window_s)
     beats = HolterBeats.of([read_holter_record(source, name, preprocessing) for name in DS1], preprocessing)
     folds, train, nobody = beat_folds(beats, DS1), np.arange(len(beats)), np.zeros(0, np.int64)
     log: list[dict[str, Any]] = json.loads(LOG.read_text(encoding="utf-8")) if LOG.exists() else []
-    for name, (settings, build) in trials(beats, arguments.encoder).items():
+    for name, (settings, build) in trials(beats, checkpoint.encoder).items():
         identity = identity_of(name, settings, preprocessing.to_dict(), SEED, git_commit())
         if (arguments.only and name not in arguments.only) or any(one["identity"] == identity for one in log):
             continue
@@ -82,7 +87,8 @@ def main() -> None:
         fit = cross_fit(arm, beats, folds, train, nobody, SEED)
         f1 = counted(confusion(beats.classes, fit.inner)).f1
         log.append({
-            "identity": identity, "name": name, "encoder": arguments.encoder.parent.name, "settings": settings,
+            "identity": identity, "name": name, "encoder": arguments.encoder.parent.name,
+            "window_s": arguments.window_s, "settings": settings,
             "chosen": str(arm.settings[fit.setting]), "offsets": fit.offsets.tolist(),
             "f1": dict(zip(AAMI_CLASSES, f1.round(4).tolist(), strict=True)),
             "processor_s": round(time.process_time() - began, 1), "commit": git_commit(),

@@ -44,7 +44,7 @@ def test_the_head_reads_the_beat_its_difference_from_the_usual_one_and_facts(sta
     record, facts = torch.tensor([0, 1, 1, 0]), torch.randn((4, 3), generator=generator)
     own, reference = (beat_features(start.encoder, one, 1.28) for one in (beat, usual))
     reference = reference[record]
-    joined = network.features(torch.cat([own, own - reference], dim=1))
+    joined = network.features(torch.cat([own, own - reference, (own - reference).abs()], dim=1))
     expected = network.head(torch.cat([joined, (facts - network.mean) / network.scale], dim=1))
     torch.testing.assert_close(network(beat, usual, record, facts), expected)
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from ssrl_ecg.evaluation.floors.minirocket import check_minirocket
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining, beat_log_probabilities, train_beat_network
 from ssrl_ecg.evaluation.transfer.beat_shapes import beat_shapes
 from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, Rows
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
-from ssrl_ecg.evaluation.transfer.readout import beat_features
+from ssrl_ecg.evaluation.transfer.readout import beat_features, beside_usual
 from ssrl_ecg.metrics.inputs import FloatArray
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.training.embed import eval_mode, module_hash
@@ -112,9 +113,8 @@ def _log_of(probability: FloatArray, classes: NDArray[np.integer]) -> FloatArray
 def frozen_features(encoder: Encoder, beats: HolterBeats, known: Rows) -> Features:
     """Features of a frozen encoder on all beats, as a linear readout can use them.
 
-    ``beat_features``; beside them their difference from those of the record's usual beat, and the difference's size, as
-    a line cannot tell far from near. All that is rotated to the ``N_COMPONENTS`` principal components of some training
-    beats, which needs no label.
+    They are read and set beside those of the record's usual beat as in networks that are trained (``readout``), and
+    rotated to the ``N_COMPONENTS`` principal components of some training beats, which needs no label.
 
     Args:
         encoder: in eval mode while it runs; its bytes do not change (asserted).
@@ -133,8 +133,8 @@ def frozen_features(encoder: Encoder, beats: HolterBeats, known: Rows) -> Featur
 
         def described(rows: Rows) -> Features:
             own = _embedded(encoder, beats, beats.windows_mv(rows))
-            difference = own - usual[beats.record[rows]]
-            return np.concatenate([own, difference, np.abs(difference)], axis=1)
+            joined: Features = beside_usual(own, usual[beats.record[rows]]).numpy()
+            return joined
 
         features = _by_chunks(described, known)
         mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
@@ -154,10 +154,9 @@ def _by_chunks(describe: Callable[[Rows], Features], rows: Rows) -> Features:
 
 
 @torch.no_grad()
-def _embedded(encoder: Encoder, beats: HolterBeats, windows_mv: Features) -> Features:
+def _embedded(encoder: Encoder, beats: HolterBeats, windows_mv: Features) -> Tensor:
     windows = beats.preprocessing.normalise(torch.from_numpy(windows_mv))
-    features: Features = beat_features(encoder, windows, beats.preprocessing.window_s).numpy()
-    return features
+    return beat_features(encoder, windows, beats.preprocessing.window_s)
 
 
 def shape_features(beats: HolterBeats) -> Features:

@@ -13,12 +13,15 @@ from torch.nn import functional as F
 
 from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, Rows
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
-from ssrl_ecg.evaluation.transfer.readout import beat_feature_dim, beat_features
+from ssrl_ecg.evaluation.transfer.readout import N_SIDES, beat_feature_dim, beat_features, beside_usual
 from ssrl_ecg.metrics.inputs import FloatArray
 from ssrl_ecg.models.config import require_between, require_whole
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.training.embed import eval_mode
 from ssrl_ecg.training.loop import parameter_groups, step_generator, stream_seed, warmup_cosine
+
+_DROPOUT = 0.3
+"""Share of the features that the head does without at each training step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +68,8 @@ class LeadAdapter(nn.Module):
 class BeatNetwork(nn.Module):
     """Beat, the usual beat of its record, and facts -> logits (batch, taught class).
 
-    Adapter and encoder read both beats; the head is given the beat's features (``beat_features``), their difference
-    from the usual beat's, and the facts.
+    Adapter and encoder read both beats; the head is given the beat's features, how they differ from the
+    usual beat's (``beside_usual``), and the facts.
 
     Args:
         encoder: of any number of leads.
@@ -83,8 +86,9 @@ class BeatNetwork(nn.Module):
         mean = facts.mean(dim=0)
         self.register_buffer("mean", mean)
         self.register_buffer("scale", (facts - mean).square().mean(dim=0).sqrt().clamp_min(1e-6))
-        self.features = nn.BatchNorm1d(2 * beat_feature_dim(encoder))
-        self.head = nn.Linear(2 * beat_feature_dim(encoder) + facts.shape[1], len(TAUGHT_CLASSES))
+        n_features = N_SIDES * beat_feature_dim(encoder)
+        self.features = nn.Sequential(nn.BatchNorm1d(n_features), nn.Dropout(_DROPOUT))
+        self.head = nn.Linear(n_features + facts.shape[1], len(TAUGHT_CLASSES))
 
     def forward(self, beat: Tensor, usual: Tensor, record: Tensor, facts: Tensor) -> Tensor:
         """Compute logits.
@@ -96,8 +100,7 @@ class BeatNetwork(nn.Module):
             facts: (batch, fact).
         """
         both = beat_features(self.encoder, self.adapter(torch.cat([beat, usual])), self._window_s)
-        own, reference = both[: len(beat)], both[len(beat) :][record]
-        features = self.features(torch.cat([own, own - reference], dim=1))
+        features = self.features(beside_usual(both[: len(beat)], both[len(beat) :][record]))
         logits: Tensor = self.head(torch.cat([features, (facts - self.mean) / self.scale], dim=1))
         return logits
 

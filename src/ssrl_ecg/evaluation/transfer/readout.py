@@ -10,6 +10,8 @@ from ssrl_ecg.models.encoder import Encoder
 
 _BEAT_S = (-0.30, 0.45)
 """The beat's own part of a window, relative to its mark: from before its P wave to the end of its T wave."""
+N_SIDES = 3
+"""What ``beside_usual`` joins."""
 
 
 def beat_feature_dim(encoder: Encoder) -> int:
@@ -30,6 +32,22 @@ def beat_features(encoder: Encoder, windows: Tensor, window_s: float) -> Tensor:
     """
     maps = encoder.layer_maps(windows)
     return torch.cat([_of_the_beat(one, window_s).mean(dim=-1) for one in maps], dim=1)
+
+
+def beside_usual(own: Tensor, usual: Tensor) -> Tensor:
+    """Join features of beats, their difference from those of the usual beats, and its size.
+
+    A linear readout cannot tell far from near by the difference alone.
+
+    Args:
+        own: (batch, feature).
+        usual: (batch, feature) of the usual beat of each beat's record.
+
+    Returns:
+        (batch, N_SIDES * feature).
+    """
+    difference = own - usual
+    return torch.cat([own, difference, difference.abs()], dim=1)
 
 
 def _of_the_beat(feature_map: Tensor, window_s: float) -> Tensor:
