@@ -14,6 +14,15 @@ torch.set_num_threads(1)
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # comparisons take no more cores than the worker has, unless told to
 
 
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Tests leave the number of threads as it is: a worker has one core, and forks need a process without OpenMP's."""
+    yield
+    found = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert found == 1, "the test leaves torch with more threads"
+
+
 def _data_root() -> Path | None:
     value = os.environ.get("SSRL_ECG_DATA")
     return Path(value).resolve() if value else None

@@ -95,6 +95,7 @@ def in_child(work) -> int:
     if child == 0:
         code = 1
         try:
+            torch.set_num_threads(1)  # OpenMP's other threads did not come along, and would be waited for
             work()
             code = 0
         except BaseException:
