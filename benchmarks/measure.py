@@ -140,12 +140,12 @@ def at_most(what: str, value: float, bar: float) -> dict[str, Any]:
 def one_thread() -> Iterator[None]:
     """Compute on one thread in torch, BLAS and OpenMP; with a core busy, two threads are many times slower than one."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        try:
+    try:
+        with threadpool_limits(1):
+            torch.set_num_threads(1)
             yield
-        finally:
-            torch.set_num_threads(threads)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def machine() -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_two_processes_print_and_write_as_one(command, data_flags, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("checkpoint: ") == done.stdout.count("validation macro AUROC") == 1
     assert load_classifier(classifier).thresholds is not None
-    for out, also in ((encoder, ["leakage.csv"]), (classifier, [])):
+    for out, also in ((encoder, ["leakage.csv"]), (classifier, ["learning_curves.png"])):
         folder = out.with_name(f"{out.name}.run")
         assert json.loads((folder / "run.json").read_text())["status"] == "finished"
         assert sorted(path.name for path in folder.iterdir()) == ["history.csv", *also, "run.json"]

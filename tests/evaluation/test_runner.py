@@ -236,7 +236,7 @@ SLOW_RUN = """
     from ssrl_ecg.evaluation.runner import Execution, run_cells
 
     def draw(k):
-        time.sleep(0.3)
+        time.sleep(1)
         return {"x": np.random.default_rng(k).normal(size=5)}
 
     jobs = [CellJob(group, f"cell-{k}", f"{group} {k}", partial(draw, k)) for group in "ab" for k in range(12)]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def slow_curve(losses, confidences):
     orders = [
         order
         for order in permutations(range(len(losses)))
-        if all(confidences[a] >= confidences[b] for a, b in zip(order, order[1:], strict=False))
+        if all(confidences[a] >= confidences[b] for a, b in pairwise(order))
     ]
     curves = [
         [sum(losses[record] for record in order[:kept]) / kept for kept in range(1, len(losses) + 1)]

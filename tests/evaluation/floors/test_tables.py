@@ -15,7 +15,7 @@ from ssrl_ecg.evaluation.measurement_table import MeasurementTable
 
 @pytest.fixture
 def store(synthetic_store, tmp_path):
-    shutil.copytree(synthetic_store.path, tmp_path / "store")
+    shutil.copytree(synthetic_store.path, tmp_path / "store", ignore=shutil.ignore_patterns("measurements.npz"))
     return RecordStore.open(tmp_path / "store")
 
 

@@ -127,10 +127,16 @@ def train_beat_network(
     Returns:
         The network, in eval mode.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # initial weights and dropout
         torch.manual_seed(stream_seed(seed, "initialisation"))
-        window_s = beats.preprocessing.window_s
-        network = BeatNetwork(copy.deepcopy(encoder), window_s, torch.from_numpy(facts[known])).train()
+        network = BeatNetwork(copy.deepcopy(encoder), beats.preprocessing.window_s, torch.from_numpy(facts[known]))
+        _train(network.train(), beats, facts, known, training, seed)
+    return network.eval()
+
+
+def _train(
+    network: BeatNetwork, beats: HolterBeats, facts: NDArray[np.float32], known: Rows, training: BeatTraining, seed: int
+) -> None:
     of_class = [known[beats.classes[known] == one] for one in np.unique(beats.classes[known])]
     usual_mv = torch.from_numpy(beats.usual_mv)
     optimiser = torch.optim.AdamW(network.groups(training))
@@ -149,7 +155,6 @@ def train_beat_network(
         torch.autograd.backward(F.cross_entropy(logits, torch.from_numpy(beats.classes[rows].astype(np.int64))))
         optimiser.step()
         schedule.step()
-    return network.eval()
 
 
 def _draw(of_class: list[Rows], batch_size: int, generator: torch.Generator) -> Rows:
