@@ -13,11 +13,20 @@ from ssrl_ecg import RecordStore, load_classifier, load_encoder
 from ssrl_ecg.augmentations.recipes import RECIPES
 from ssrl_ecg.cli.published_evaluation import EvaluateDoor
 from ssrl_ecg.cli.published_pretraining import BYOLDoor, MaskedDoor, SimCLRDoor
+from ssrl_ecg.cli.published_scarcity import LabelScarcityDoor
 from ssrl_ecg.cli.published_training import FinetuneDoor, SupervisedDoor
 from ssrl_ecg.data.synthetic import write_synthetic_ptbxl
 from ssrl_ecg.evaluation.evaluate import evaluate_model
 
-DOORS = ("train_ssl", "train_ssl_simclr", "train_ssl_byol", "train_finetune", "train_supervised", "evaluate")
+DOORS = (
+    "train_ssl",
+    "train_ssl_simclr",
+    "train_ssl_byol",
+    "train_finetune",
+    "train_supervised",
+    "evaluate",
+    "label_scarcity_benchmark",
+)
 
 PRETRAINING = {"data_root": Path("data/PTB-XL"), "epochs": 20, "batch_size": 256, "lr": 1e-3, "signal_length": 1000}
 PRETRAINING |= {"seed": 42, "config": "full"}
@@ -32,6 +41,14 @@ PUBLISHED = {
     FinetuneDoor: TRAINING | {"freeze_encoder": False, "out": Path("checkpoints/finetuned.safetensors")},
     SupervisedDoor: TRAINING | {"out": Path("checkpoints/supervised.safetensors")},
     EvaluateDoor: {"data_root": Path("data/PTB-XL"), "batch_size": 64, "noise_std": 0.0, "mask_ratio": 0.0},
+    LabelScarcityDoor: {
+        "data_root": Path("data/PTB-XL"),
+        "checkpoint_dir": Path("checkpoints"),
+        "results_dir": Path("label_scarcity_results"),
+        "label_fractions": (0.05, 0.1, 0.25, 1.0),
+        "seeds": (42, 52, 62),
+        "epochs": 30,
+    },
 }
 REQUIRED = {FinetuneDoor: {"ssl_checkpoint"}, EvaluateDoor: {"checkpoint"}}
 
@@ -113,6 +130,16 @@ def test_byol_starts_at_the_given_tau_and_may_leave_an_augmentation_out(door, tm
     assert settings["recipe"]["name"] == "no-mixup"
 
 
+def test_label_scarcity_takes_the_masked_encoder_if_it_is_there(door, tmp_path, capsys):
+    words = ("--label-fractions", 1, "--seeds", 42, "--epochs", 1)
+    assert door("label_scarcity_benchmark", *words) == 0
+    assert "the supervised track runs alone" in capsys.readouterr().out
+    assert door("train_ssl", "--epochs", 1, "--batch-size", 16, "--signal-length", 100) == 0
+    assert door("label_scarcity_benchmark", *words, "--results-dir", "second") == 0
+    assert "100 % ssl_frozen" in capsys.readouterr().out
+    assert (tmp_path / "second" / "label_scarcity_benchmark.json").is_file()
+
+
 def test_a_door_writes_the_path_it_is_given_and_counts_in_epochs(door, tmp_path):
     words = ("--epochs", 2, "--batch-size", 16, "--label-fraction", 1, "--signal-length", 100, "--loss", "weighted")
     assert door("train_supervised", *words, "--balance-strategy", "standard", "--out", "old/supervised.pt") == 0
@@ -145,6 +172,8 @@ def _held_out(folder) -> int:
         ("train_finetune", ("--ssl-checkpoint", "nowhere.pt"), "nowhere.pt: no such checkpoint"),
         ("train_finetune", (), "--ssl-checkpoint"),
         ("evaluate", (), "--checkpoint"),
+        ("label_scarcity_benchmark", ("--seeds", 42, 42), "two seeds are equal"),
+        ("label_scarcity_benchmark", ("--label-fractions", 0), "label fraction"),
     ],
 )
 def test_mistakes_at_a_door_end_in_one_line(door, capsys, tmp_path, name, words, expected):

@@ -39,7 +39,8 @@ def parameters_by_layer(encoder: Encoder) -> list[list[nn.Parameter]]:
     if not parameters:
         return [[] for _ in encoder.layer_dims]
     was_training, device = encoder.training, parameters[0].device
-    signal = torch.zeros(1, encoder.config.n_leads, encoder.minimum_samples, device=device)
+    # With a gradient of its own, as a layer before which everything is frozen depends on no parameter.
+    signal = torch.zeros(1, encoder.config.n_leads, encoder.minimum_samples, device=device, requires_grad=True)
     try:
         encoder.eval()  # batch norm in training would need more than one value
         with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN's RNNs only learn in training

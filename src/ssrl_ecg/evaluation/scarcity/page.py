@@ -94,13 +94,18 @@ def _section(folder: Path, name: ValidationTrack, track: LabelScarcity) -> Repor
     return ReportSection(
         title,
         f"{text}\n\nPositive test records, all test folds together: {counts}.\n\n{_EQUIVALENCE}",
-        tables=(
+        tables=_filled(
             ReportTable(f"{name}-rows", "Every row at every label fraction", rows),
             ReportTable(f"{name}-equivalence", "Labels with and without pretraining", equivalence_table(track)),
             ReportTable(f"{name}-comparisons", "Paired differences, p corrected by Holm's rule", _differences(track)),
         ),
         figures=(curve_figure(f"{name}-curve", rows, track),),
     )
+
+
+def _filled(*tables: ReportTable) -> tuple[ReportTable, ...]:
+    """Those with a row: without a pretrained encoder, nothing is compared."""
+    return tuple(table for table in tables if len(table.frame))
 
 
 def rows_table(track: LabelScarcity, folder: Path, name: str) -> pd.DataFrame:
@@ -199,7 +204,7 @@ def _repeated_section(name: ValidationTrack, track: Repeats) -> ReportSection:
         f"{text}\n\nMeans over {track.n_splits} random splits of patients. Intervals are Student's with the variance "
         "corrected for the overlap of splits (Nadeau & Bengio 2003); beside them the uncorrected ends, which papers "
         "print. Differences: corrected resampled t-test, p corrected by Holm's rule.",
-        tables=(
+        tables=_filled(
             ReportTable(f"{name}-rows", "Every row at every label fraction", rows),
             ReportTable(f"{name}-comparisons", "Differences over the splits", differences),
         ),

@@ -34,7 +34,7 @@ from ssrl_ecg.evaluation.summary import ResultsFolder
 from ssrl_ecg.files import atomic_path, write_json
 from ssrl_ecg.metrics.calibration import probabilities_from_logits
 from ssrl_ecg.metrics.inputs import macro
-from ssrl_ecg.metrics.multilabel import auroc, decide, threshold_statistic
+from ssrl_ecg.metrics.multilabel import Confusion, auroc, decide
 from ssrl_ecg.metrics.thresholds import f1_thresholds
 from ssrl_ecg.models import Classifier, ConcatPoolHead, ConcatPoolHeadConfig, ImprovedECGConfig, ImprovedECGEncoder
 from ssrl_ecg.models.encoder import Encoder
@@ -176,8 +176,7 @@ class LabelScarcityBenchmark:
         logits = predict_logits(model.classifier, model.preprocessing, self.store, rows)
         targets, cuts = self.labels.values[rows], np.asarray(model.thresholds)
         decided = decide(probabilities_from_logits(logits), cuts)
-        f1 = threshold_statistic("f1")(targets, decided, np.ones((1, len(rows)), np.int64))[0]
-        return {"auroc": macro(auroc(targets, logits)), "f1": macro(f1)}
+        return {"auroc": macro(auroc(targets, logits)), "f1": macro(Confusion.of(targets, decided).f1)}
 
     def run_label_scarcity_benchmark(
         self,
