@@ -51,8 +51,8 @@ class MarkedRecords:
         """SHA-256 of every signal and mask."""
         digest = hashlib.sha256(str((self.signal_mv.shape, self.sampling_rate_hz)).encode())
         for record_mv, mask in zip(self.signal_mv, self.masks, strict=True):
-            digest.update(np.ascontiguousarray(record_mv))
-            digest.update(np.ascontiguousarray(mask))
+            digest.update(np.ascontiguousarray(record_mv).data)
+            digest.update(np.ascontiguousarray(mask).data)
         return digest.hexdigest()
 
 

@@ -242,8 +242,8 @@ def grouped_bars(
     width = 0.8 / len(parts)
     for place, (name, part) in enumerate(parts.items()):
         at = np.array([groups.index(one) for one in part[group]]) + width * (place - (len(parts) - 1) / 2)
-        style = {"bottom": bottom, "label": name, "color": styles[name].color}
-        axes.bar(at, part[value].to_numpy() - bottom, 0.92 * width, **style)
+        heights, color = part[value].to_numpy() - bottom, styles[name].color
+        axes.bar(at, heights, 0.92 * width, bottom=bottom, label=name, color=color)
         if low in part:
             spread = _spread(part, value, low, high)
             axes.errorbar(at, part[value], yerr=spread, fmt="none", ecolor=INK, elinewidth=1)

@@ -216,7 +216,7 @@ def load_scores(path: Path) -> tuple[list[Scores], str]:
     stored = json.loads(str(arrays["history"])) if "history" in arrays else []
     history = tuple({name: math.nan if x is None else x for name, x in row.items()} for row in stored)
     scores = [
-        Scores(*(_whole_scores(arrays, f"{part}_{number}") for part in ("validation", "test")), history)
+        Scores(_whole_scores(arrays, f"validation_{number}"), _whole_scores(arrays, f"test_{number}"), history)
         for number in range(n_splits)
     ]
     return scores, identity
@@ -226,7 +226,7 @@ def _whole_scores(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if f"{name}_scale" not in arrays:
         return arrays[name]  # files from before scores were kept in half precision
     centre, unit = arrays[f"{name}_scale"]
-    return arrays[name].astype(np.float32) * unit + centre
+    return np.asarray(arrays[name].astype(np.float32) * unit + centre)
 
 
 def rankable_scores(scores: np.ndarray, task: TaskName, *, gives_logits: bool) -> np.ndarray:

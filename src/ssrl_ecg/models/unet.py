@@ -105,7 +105,7 @@ class UNet(nn.Module):
         shared = _stretched(shared.flatten(0, 1), n_samples)
         own = self.trace(wanted.reshape(-1, 1, n_samples))
         logits: Tensor = self.classify(self.join(torch.cat([shared, own], dim=1)))
-        return logits.unflatten(0, (-1, n_chosen))
+        return logits.reshape(-1, n_chosen, *logits.shape[1:])
 
     @property
     def _reads_one_lead(self) -> bool:

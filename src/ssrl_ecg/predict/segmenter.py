@@ -45,7 +45,7 @@ class Segmentation(NamedTuple):
         rows = []
         for lead, mask in self.masks.items():
             waves_s = waves_from_mask(mask, MASK_RATE_HZ)
-            found = [(wave, *map(float, times_s[[0, 2]])) for wave in WAVES for times_s in waves_s[wave]]
+            found = [(wave, float(one[0]), float(one[2])) for wave in WAVES for one in waves_s[wave]]
             found.sort(key=lambda one: np.nanmin(one[1:]))
             rows += [(lead, wave, _known(onset_s), _known(offset_s)) for wave, onset_s, offset_s in found]
         return rows

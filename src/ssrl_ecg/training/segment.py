@@ -260,7 +260,8 @@ def wave_logits(unet: UNet, preprocessing: Preprocessing, signal_mv: Tensor) -> 
     filtered = preprocessing.filter(signal_mv)
     length = min(preprocessing.window_samples, filtered.shape[-1])
     starts = preprocessing.window_starts(filtered.shape[-1]) if length == preprocessing.window_samples else (0,)
-    total, times = 0, torch.zeros(filtered.shape[-1], device=filtered.device)
+    times = torch.zeros(filtered.shape[-1], device=filtered.device)
+    total = torch.zeros((), device=filtered.device)
     with eval_mode(unet):
         for start in starts:
             window = unet(preprocessing.normalise(filtered[..., start : start + length])).float()

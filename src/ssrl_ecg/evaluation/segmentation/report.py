@@ -137,7 +137,7 @@ def findings(tables: SegmentationTables) -> list[str]:
     """Sentences for a terminal: every row's macro F1, best label fraction first."""
     shown = tables.samples.sort_values(["label_fraction", "macro_f1"], ascending=False)
     return [
-        f"{row.row}, {100 * row.label_fraction:g} % marked: macro F1 {row.macro_f1:.3f} "
-        f"({row.macro_f1_low:.3f} to {row.macro_f1_high:.3f})"
-        for row in shown.itertuples()
+        f"{row['row']}, {100 * row['label_fraction']:g} % marked: macro F1 {row['macro_f1']:.3f} "
+        f"({row['macro_f1_low']:.3f} to {row['macro_f1_high']:.3f})"
+        for row in shown.to_dict("records")
     ]

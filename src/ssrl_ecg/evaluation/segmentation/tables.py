@@ -191,11 +191,11 @@ class ResampledRow:
 
     def macro_f1(self) -> Values:
         """Mean over the three waves."""
-        return self.f1[:, 1:].mean(axis=1)
+        return np.asarray(self.f1[:, 1:].mean(axis=1))
 
     def macro_dice(self) -> Values:
         """Mean over the three waves."""
-        return self.dice[:, 1:].mean(axis=1)
+        return np.asarray(self.dice[:, 1:].mean(axis=1))
 
 
 def _interval(values: Values) -> Interval:
