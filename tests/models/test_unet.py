@@ -31,9 +31,7 @@ def test_every_encoder_that_sees_time_finely_enough_carries_logits_at_the_inputs
 
 @pytest.mark.parametrize("name", TOO_COARSE)
 def test_an_encoder_with_coarse_maps_is_refused_with_its_step(name):
-    with pytest.raises(
-        InputError, match=r"too coarse .*every 8 samples or more often, found every \d+ samples"
-    ):
+    with pytest.raises(InputError, match=r"too coarse .*every 8 samples or more often, found every \d+ samples"):
         UNet(build(name), SMALL)
 
 
