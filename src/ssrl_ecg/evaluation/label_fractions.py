@@ -223,8 +223,6 @@ def load_scores(path: Path) -> tuple[list[Scores], str]:
 
 
 def _whole_scores(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    if f"{name}_scale" not in arrays:
-        return arrays[name]  # files from before scores were kept in half precision
     centre, unit = arrays[f"{name}_scale"]
     return np.asarray(arrays[name].astype(np.float32) * unit + centre)
 
