@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/ssrl-ecg demo --out runs/demo
@@ -18,6 +18,10 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/run_all.py
+
+docs: $(VENV)/installed-dev
+	$(VENV)/bin/python docs/make_llms.py
+	$(VENV)/bin/mkdocs build --strict
 
 $(VENV)/installed: pyproject.toml
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
