@@ -82,6 +82,10 @@ def test_every_track_has_every_cell_and_the_page_its_files(finished):
     page = (folder / "report.html").read_text()
     assert "Validation as scarce as training" in page
     assert (folder / "figures" / "scarce-curve.png").stat().st_size > 1000
+    drawn = {path.stem for path in (folder / "figures").glob("*.csv")}
+    assert {"scarce-curve", "scarce-differences-simclr-frozen-probe"} <= drawn
+    assert {f"scarce-{kind}-{amount}pct" for kind in ("reliability", "risk-coverage") for amount in (50, 100)} <= drawn
+    assert "curves" not in json.loads((folder / "results.json").read_text())["tracks"]["scarce"]
     table = (folder / "tables" / "scarce-rows.csv").read_text()
     assert "scarce/cells/simclr-fine-tuned/50pct-00.npz;scarce/cells/simclr-fine-tuned/50pct-01.npz" in table
     results = json.loads((folder / "results.json").read_text())

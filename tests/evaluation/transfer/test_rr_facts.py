@@ -17,7 +17,9 @@ def slow_facts(times_s, number):
     around = rr_s[max(number - 5, 0) : number + 5]
     local = sum(around) / len(around)
     ratios = (before / local, after / local, before / usual, after / usual, before / after, before / earlier)
-    return [before, after, local, usual, *np.log(ratios)]
+    steps = [abs(b - a) for a, b in pairwise(around)]
+    irregularity = sum(steps) / len(steps) / local if steps else 0.0
+    return [before, after, local, usual, *np.log(ratios), irregularity]
 
 
 def test_facts_are_those_of_a_loop():
@@ -34,4 +36,4 @@ def test_a_gap_counts_as_three_seconds():
 
 
 def test_a_single_beat_has_the_interval_of_sixty_per_minute():
-    np.testing.assert_array_equal(rr_facts(np.array([5.0])), [[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]])
+    np.testing.assert_array_equal(rr_facts(np.array([5.0])), [[1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]])

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ssrl_ecg.evaluation.figure_style import FigureStyle, line_styles
-from ssrl_ecg.evaluation.figures import curve_with_intervals
+from ssrl_ecg.evaluation.figure_style import FigureStyle
 from ssrl_ecg.evaluation.label_fractions import cell_files
-from ssrl_ecg.evaluation.protocol_report import ReportFigure, ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.protocol_report import ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.scarcity.figures import scarcity_figures
 from ssrl_ecg.evaluation.scarcity.repeats import Repeats
 from ssrl_ecg.evaluation.scarcity.results import LabelScarcity
 from ssrl_ecg.files import write_json
@@ -76,6 +75,7 @@ def write_label_scarcity(
 def _plain(track: LabelScarcity | Repeats) -> dict[str, Any]:
     found = asdict(track)
     if isinstance(track, LabelScarcity):
+        del found["curves"]  # they are in the figures' tables
         found["equivalences"] = [
             {"name": one.name, "reference": one.reference, **one.found.to_dict()} for one in track.equivalences
         ]
@@ -89,7 +89,7 @@ def _plain(track: LabelScarcity | Repeats) -> dict[str, Any]:
 
 def _section(folder: Path, name: ValidationTrack, track: LabelScarcity) -> ReportSection:
     title, text = _TRACKS[name]
-    rows = rows_table(track, folder, name)
+    rows, differences = rows_table(track, folder, name), _differences(track)
     counts = ", ".join(f"{label} {count}" for label, count in track.test_positives.items())
     return ReportSection(
         title,
@@ -97,9 +97,9 @@ def _section(folder: Path, name: ValidationTrack, track: LabelScarcity) -> Repor
         tables=_filled(
             ReportTable(f"{name}-rows", "Every row at every label fraction", rows),
             ReportTable(f"{name}-equivalence", "Labels with and without pretraining", equivalence_table(track)),
-            ReportTable(f"{name}-comparisons", "Paired differences, p corrected by Holm's rule", _differences(track)),
+            ReportTable(f"{name}-comparisons", "Paired differences, p corrected by Holm's rule", differences),
         ),
-        figures=(curve_figure(f"{name}-curve", rows, track),),
+        figures=scarcity_figures(name, rows, differences, track),
     )
 
 
@@ -130,22 +130,6 @@ def rows_table(track: LabelScarcity, folder: Path, name: str) -> pd.DataFrame:
 def _cells(folder: Path, name: str, row: str, fraction: float) -> str:
     found = cell_files(folder / name, row, needs_labels=fraction > 0)
     return ";".join(path.relative_to(folder).as_posix() for at, _, path in found if at == fraction)
-
-
-def curve_figure(name: str, rows: pd.DataFrame, track: LabelScarcity) -> ReportFigure:
-    """Macro AUROC against the share of labels (logarithmic) of the rows that are compared, with intervals."""
-    shown = [row for pair in track.comparisons for row in (pair.a, pair.b)]
-    frame = rows[rows["row"].isin(shown)] if shown else rows
-    floors = frame.loc[frame["family"] == "floor", "row"].unique().tolist()
-    counts = zip(frame["label_fraction"].tolist(), frame["labels"].tolist(), strict=True)
-    draw = partial(
-        curve_with_intervals,
-        x="label_fraction", value="macro_auroc", low="macro_auroc_low", high="macro_auroc_high", series="row",
-        log_x=True, x_label="share of the training labels, and labelled records", y_label="macro AUROC (test)",
-        tick_labels={fraction: f"{100 * fraction:.3g} %\n{count:,}" for fraction, count in dict(counts).items()},
-        styles=line_styles(frame["row"].unique().tolist(), floors),
-    )  # fmt: skip
-    return ReportFigure(name, "Macro AUROC with 95 % intervals over patients and label subsets or seeds", frame, draw)
 
 
 def equivalence_table(track: LabelScarcity) -> pd.DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ssrl_ecg.evaluation.assemble import make_curves
+from ssrl_ecg.evaluation.report_data import Curves
 from ssrl_ecg.evaluation.report_scores import Comparison, Row
 from ssrl_ecg.evaluation.summary import (
     BOOTSTRAP_SEED,
@@ -51,12 +53,19 @@ class LabelScarcity:
         comparisons: paired differences of methods from what is not pretrained, Holm-corrected together.
         equivalences: every compared method against every compared row without pretraining, at each fraction.
         test_positives: class -> positive test records.
+        curves: reliability and risk against coverage of the compared rows, with the fewest and with the most labels.
     """
 
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     equivalences: tuple[Equivalence, ...]
     test_positives: dict[str, int]
+    curves: tuple[Curves, ...]
+
+    @property
+    def compared_rows(self) -> list[str]:
+        """Names of the rows that stand in a comparison, each once."""
+        return list(dict.fromkeys(row for pair in self.comparisons for row in (pair.a, pair.b)))
 
 
 def make_label_scarcity(folder: Path, *, n_replicates: int = 2000) -> LabelScarcity:
@@ -77,7 +86,14 @@ def make_label_scarcity(folder: Path, *, n_replicates: int = 2000) -> LabelScarc
         comparisons=tuple(make_comparisons(results, pairs, n_replicates=n_replicates)),
         equivalences=tuple(make_equivalences(results, pairs, n_replicates=n_replicates)),
         test_positives=dict(zip(results.classes, positives, strict=True)),
+        curves=tuple(_curves(results, {row for pair in pairs for row in pair})),
     )
+
+
+def _curves(results: ResultsFolder, names: Collection[str]) -> Iterator[Curves]:
+    fractions = sorted({fraction for fraction, _ in results.pairs() if fraction})
+    for fraction in dict.fromkeys(fractions[:1] + fractions[-1:]):
+        yield replace(make_curves(results, fraction, names or None), roc={}, pr={})
 
 
 def make_equivalences(
