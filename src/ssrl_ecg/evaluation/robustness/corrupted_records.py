@@ -19,7 +19,7 @@ from ssrl_ecg.evaluation.robustness.corruptions import CLEAN, CORRUPTIONS, Corru
 
 _UV_PER_MV = 1000
 _LARGEST_UV = 32_767
-_CORRUPTED = 20
+_CORRUPTED = 2
 """Corruptions whose signals are kept in memory: tens of megabytes each."""
 
 

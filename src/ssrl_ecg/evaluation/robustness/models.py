@@ -135,6 +135,8 @@ def model_plans(runner: Runner, split: Split, n_seeds: int) -> list[ModelPlan]:
     fits = _fits(runner, split)
     arms = {plan.name: plan for plan in arm_plans(runner)}
     repeats = {FLOORS[name].title: 1 for name in ("minirocket", "criteria")}  # these two draw nothing
+    experiment = runner.experiment  # of an encoder one probe: seeds only deal its inner folds
+    repeats |= {f"{one.name} frozen probe": min(n_seeds, experiment.n_pretrainings) for one in experiment.methods}
     return [ModelPlan(arms[name], fit, repeats.get(name, n_seeds)) for name, fit in fits.items()]
 
 
