@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark segmentation": ("ssrl_ecg.cli.segmentation", "P, QRS and T on LUDB, few marks to all, with floors"),
     "export": ("ssrl_ecg.cli.export", "write a checkpoint as ONNX, TorchScript or torch.export"),
     "serve": ("ssrl_ecg.cli.serve", "a classifier or an encoder over HTTP"),
+    "app": ("ssrl_ecg.cli.app", "a web page: open a recording, see what a classifier says of it, and why"),
     "share": ("ssrl_ecg.cli.share", "write a checkpoint as the Hugging Face Hub keeps models, there or in a folder"),
     "runs": ("ssrl_ecg.cli.runs", "what was run in a folder, and what came out"),
     "doctor": ("ssrl_ecg.cli.doctor", "check the installation, the machine and your data"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
@@ -28,6 +31,8 @@ _MM_PER_INCH = 25.4
 
 _PAPER, _FINE, _COARSE, _TRACE, _TEXT, _MUTED = "#fffafa", "#f8dcdc", "#ecb0b0", "#16161d", "#333340", "#77707a"
 _WAVES = ((1, "P", "#0072b2"), (2, "QRS", "#d55e00"), (3, "T", "#009e73"))
+_FOR, _AGAINST = "#d55e00", "#0072b2"
+_STRONGEST_ALPHA, _LEAST_ALPHA = 0.65, 0.02
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ def plot_ecg(
     title: str = "",
     wave_mask: NDArray[np.integer[Any]] | None = None,
     headline: Sequence[tuple[str, str]] = (),
+    worth: NDArray[np.floating[Any]] | None = None,
+    stacked: bool = False,
 ) -> Figure:
     """Draw a 12-lead ECG on millimetre paper, physically exact: the figure's size is the paper's size.
 
@@ -67,6 +74,9 @@ def plot_ecg(
         wave_mask: (time,), or (12, time) where each lead has its own: 0 nothing, 1 P wave, 2 QRS complex, 3 T wave;
             drawn as coloured bands behind the traces.
         headline: names and values, such as ("PR", "160 ms"), side by side below the title; some ten find room.
+        worth: (12, time) how much each sample speaks for (positive) or against something; bands of equal worth are
+            orange and blue behind the traces, the stronger the larger, the largest of the record strongest.
+        stacked: all twelve leads below each other, whatever the length; the first ten seconds of a longer record.
 
     Returns:
         A figure without a window; each trace is a line whose label is its lead ("rhythm II" for the strip).
@@ -76,20 +86,26 @@ def plot_ecg(
         has another length.
     """
     _check(signal_mv, sampling_rate_hz, wave_mask)
+    _check_worth(signal_mv, worth)
     n_samples = signal_mv.shape[1]
-    standard = n_samples >= round(_STANDARD_DURATION_S * sampling_rate_hz)
-    strips = _standard_strips(sampling_rate_hz) if standard else _stacked_strips(n_samples)
-    shown_s = _STANDARD_DURATION_S if standard else n_samples / sampling_rate_hz
+    n_shown = min(n_samples, round(_STANDARD_DURATION_S * sampling_rate_hz))
+    standard = n_samples >= round(_STANDARD_DURATION_S * sampling_rate_hz) and not stacked
+    strips = _standard_strips(sampling_rate_hz) if standard else _stacked_strips(n_shown)
+    shown_s = n_shown / sampling_rate_hz
     width_mm = np.ceil((_LEFT_MM + shown_s * PAPER_SPEED_MM_PER_S + _RIGHT_MM) / 5) * 5
     bottom_mm, top_mm = _height(strips, np.asarray(signal_mv, dtype=np.float64))
     figure, axes = _paper(float(width_mm), bottom_mm, top_mm + (_HEADLINE_MM if headline else 0))
     if wave_mask is not None:
         _draw_waves(axes, strips, np.broadcast_to(wave_mask, signal_mv.shape), sampling_rate_hz)
+    if worth is not None:
+        _draw_worth(axes, strips, np.asarray(worth, dtype=np.float64), sampling_rate_hz)
     for strip in strips:
         _draw_strip(axes, strip, np.asarray(signal_mv, dtype=np.float64), sampling_rate_hz)
     _draw_pulses(axes, sorted({strip.baseline_mm for strip in strips}))
     _draw_headline(axes, headline)
-    _draw_texts(axes, title, sampling_rate_hz, shown_s, n_samples / sampling_rate_hz, with_waves=wave_mask is not None)
+    _draw_texts(axes, title, sampling_rate_hz, shown_s, n_samples / sampling_rate_hz)
+    legend = [(name, color) for _, name, color in _WAVES] if wave_mask is not None else []
+    _draw_legend(axes, legend + ([("speaks for", _FOR), ("speaks against", _AGAINST)] if worth is not None else []))
     return figure
 
 
@@ -100,6 +116,11 @@ def _check(signal_mv: NDArray[Any], sampling_rate_hz: float, wave_mask: NDArray[
         raise InputError("the sampling rate must be positive", field="sampling_rate_hz", found=sampling_rate_hz)
     if wave_mask is not None and wave_mask.shape not in (signal_mv.shape[1:], signal_mv.shape):
         raise InputError("the wave mask does not fit the signal", expected=signal_mv.shape[1:], found=wave_mask.shape)
+
+
+def _check_worth(signal_mv: NDArray[Any], worth: NDArray[Any] | None) -> None:
+    if worth is not None and (worth.shape != signal_mv.shape or not np.isfinite(worth).all()):
+        raise InputError("the worth does not fit the signal", expected=signal_mv.shape, found=worth.shape)
 
 
 def _standard_strips(sampling_rate_hz: float) -> list[_Strip]:
@@ -190,7 +211,26 @@ def _draw_waves(axes: Axes, strips: list[_Strip], mask: NDArray[Any], sampling_r
             for first, last in edges.reshape(-1, 2):
                 corner = (strip.x_mm + (first - 0.5) * mm_per_sample, strip.baseline_mm - strip.row_mm / 2)
                 band = Rectangle(corner, (last - first) * mm_per_sample, strip.row_mm, color=color, alpha=0.16, lw=0)
-                axes.add_patch(band)
+                axes.add_artist(band)  # add_patch would fit the axes' limits to each, which are the paper's
+
+
+def _draw_worth(axes: Axes, strips: list[_Strip], worth: NDArray[np.float64], sampling_rate_hz: float) -> None:
+    """Shade stretches of equal worth behind each strip, as strongly as they are large within the whole record."""
+    share = worth / (np.abs(worth).max() or 1.0)
+    mm_per_sample = PAPER_SPEED_MM_PER_S / sampling_rate_hz
+    bands: list[list[tuple[float, float]]] = []
+    colors = []
+    for strip in strips:
+        piece = share[strip.lead, strip.start : strip.stop]
+        low_mm, high_mm = strip.baseline_mm - strip.row_mm / 2, strip.baseline_mm + strip.row_mm / 2
+        edges = np.concatenate(([0], np.flatnonzero(np.diff(piece)) + 1, [len(piece)]))
+        for first, last in pairwise(edges):
+            alpha = _STRONGEST_ALPHA * abs(piece[first])
+            if alpha >= _LEAST_ALPHA:
+                left_mm, right_mm = (strip.x_mm + (edge - 0.5) * mm_per_sample for edge in (first, last))
+                bands.append([(left_mm, low_mm), (right_mm, low_mm), (right_mm, high_mm), (left_mm, high_mm)])
+                colors.append(to_rgba(_FOR if piece[first] > 0 else _AGAINST, alpha))
+    axes.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, label="_worth"), autolim=False)
 
 
 def _draw_headline(axes: Axes, headline: Sequence[tuple[str, str]]) -> None:
@@ -208,16 +248,17 @@ def _draw_headline(axes: Axes, headline: Sequence[tuple[str, str]]) -> None:
         axes.text(x_mm, top_mm - 19, value, fontsize=9.5, fontweight="bold", color=_TEXT, zorder=3)
 
 
-def _draw_texts(
-    axes: Axes, title: str, sampling_rate_hz: float, shown_s: float, duration_s: float, *, with_waves: bool
-) -> None:
-    width_mm, (bottom_mm, top_mm) = axes.get_xlim()[1], axes.get_ylim()
+def _draw_texts(axes: Axes, title: str, sampling_rate_hz: float, shown_s: float, duration_s: float) -> None:
+    bottom_mm, top_mm = axes.get_ylim()
     axes.text(5, top_mm - 6, title, fontsize=10, fontweight="bold", color=_TEXT, zorder=3)
     cut = f", first {shown_s:g} s of {duration_s:g} s" if duration_s - shown_s >= 1 / sampling_rate_hz else ""
     scale = f"{PAPER_SPEED_MM_PER_S:g} mm/s, {PAPER_GAIN_MM_PER_MV:g} mm/mV, {sampling_rate_hz:g} Hz{cut}"
     axes.text(5, bottom_mm + 2, scale, fontsize=7, color=_TEXT)
-    if with_waves:
-        for place, (_, name, color) in enumerate(reversed(_WAVES)):
-            axes.text(
-                width_mm - 7 - 9 * place, bottom_mm + 2, name, fontsize=8, fontweight="bold", color=color, ha="center"
-            )
+
+
+def _draw_legend(axes: Axes, names: Sequence[tuple[str, str]]) -> None:
+    """What the colours mean, at the lower right: names with their colours, in the order of reading."""
+    x_mm, y_mm = axes.get_xlim()[1] - 5, axes.get_ylim()[0] + 2
+    for name, color in reversed(names):
+        axes.text(x_mm, y_mm, name, fontsize=8, fontweight="bold", color=color, ha="right")
+        x_mm -= 3 + 1.9 * len(name)

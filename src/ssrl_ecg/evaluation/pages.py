@@ -49,13 +49,24 @@ def render(template: str, *, title: str, **content: Any) -> str:
         .get_template(template)
         .render(
             title=title,
-            style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+            style=style_sheet("page.css"),
             script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
             version=__version__,
             **content,
         )
     )
+
+
+def fragment(template: str, macro: str, **content: Any) -> str:
+    """Fill one macro of a template of the page folder, for a page that somebody else makes; everything is escaped."""
+    module: Any = _environment().get_template(template).module
+    return str(getattr(module, macro)(**content))
+
+
+def style_sheet(name: str) -> str:
+    """A style sheet of the page folder."""
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 @cache

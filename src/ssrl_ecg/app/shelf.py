@@ -1,0 +1,56 @@
+"""Analyses that visitors may still ask for: in memory, for a limited time, under names that nobody can guess."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.recording_analysis import RecordingAnalysis
+
+
+class Shelf:
+    """Keeps analyses; may be used by several threads.
+
+    Args:
+        keep_s: how long.
+        max_kept: how many; the oldest go first.
+        clock: seconds that pass.
+    """
+
+    def __init__(self, keep_s: float, max_kept: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keep_s, self._max_kept, self._clock = keep_s, max_kept, clock
+        self._kept: OrderedDict[str, tuple[float, RecordingAnalysis]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, analysis: RecordingAnalysis, token: str | None = None) -> str:
+        """Keep an analysis, in place of the one that a name stands for or under a new name, and return the name."""
+        token = token or secrets.token_urlsafe(16)
+        with self._lock:
+            self._kept[token] = (self._clock(), analysis)
+            self._kept.move_to_end(token)
+            self._forget()
+        return token
+
+    def find(self, token: str) -> RecordingAnalysis:
+        """Return what is kept under a name.
+
+        Raises:
+            InputError: nothing, or nothing any more.
+        """
+        with self._lock:
+            self._forget()
+            if token not in self._kept:
+                raise InputError("this recording is not kept any more: open it again")
+            return self._kept[token][1]
+
+    def _forget(self) -> None:
+        """Let go what is too old, and the oldest of too many."""
+        while self._kept:
+            kept_at, _ = next(iter(self._kept.values()))
+            if len(self._kept) <= self._max_kept and self._clock() - kept_at <= self._keep_s:
+                return
+            self._kept.popitem(last=False)

@@ -1,0 +1,109 @@
+"""The web page as a site: the page, its reports, and what keeps both to themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import gradio as gr
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ssrl_ecg.app.desk import Desk
+from ssrl_ecg.app.page import Page
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.pages import style_sheet
+from ssrl_ecg.evaluation.recording_page import report_html
+from ssrl_ecg.evaluation.recording_pdf import report_pdf
+
+_STYLE = Path(__file__).with_name("page.css")
+_FONT, _MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data:; frame-ancestors 'none'"
+)
+"""Content security policy: a browser loads nothing from elsewhere, whatever a page asks for."""
+_HEADERS = ((b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"no-referrer"))
+_MEDIA_TYPES = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
+
+
+def create_site(desk: Desk, *, hosts: tuple[str, ...] | None = None) -> FastAPI:
+    """Build the site of a desk: the page at ``/``, reports at ``/report/NAME.html`` and ``.pdf``.
+
+    Args:
+        desk: answers.
+        hosts: names under which the site may be asked: a foreign web page whose name leads to its reader's machine
+            would ask under its own. None for any.
+    """
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, on_shutdown=[desk.close])
+    site.add_middleware(_Guard, timeout_s=desk.limits.timeout_s)
+    if hosts:
+        site.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    _add_reports(site, desk)
+    mounted: FastAPI = gr.mount_gradio_app(
+        site,
+        Page(desk).blocks,
+        path="/",
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        pwa=False,
+        ssr_mode=False,
+        mcp_server=False,
+        show_error=False,
+        max_file_size=round(1e6 * desk.limits.max_upload_mb),
+        theme=gr.themes.Default(primary_hue="blue", font=_FONT, font_mono=_MONO),
+        css=style_sheet("recording.css") + _STYLE.read_text(encoding="utf-8"),
+    )
+    return mounted
+
+
+def _add_reports(site: FastAPI, desk: Desk) -> None:
+    @site.get("/report/{token}.{kind}")
+    def report(token: str, kind: Literal["html", "pdf"]) -> Response:
+        """Make a report; it is never written to disk."""
+        try:
+            analysis = desk.shelf.find(token)
+        except InputError as error:
+            return PlainTextResponse(str(error), status_code=404)
+        facts = {
+            "made": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
+            "answers by": ", ".join(analysis.predictions),
+        }
+        content = report_pdf(analysis, facts) if kind == "pdf" else report_html(analysis, facts).encode()
+        name = re.sub(r"[^A-Za-z0-9]+", "-", analysis.name).strip("-") or "recording"
+        headers = {
+            "Content-Disposition": f'attachment; filename="ecg-report-{name}.{kind}"',
+            "Cache-Control": "no-store",
+        }
+        return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
+
+
+class _Guard:
+    """Sends the security policy with every answer, and ends uploads that do not arrive in time."""
+
+    def __init__(self, app: ASGIApp, timeout_s: float) -> None:
+        self._app, self._timeout_s = app, timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        if not scope["path"].endswith("/upload"):
+            await self._app(scope, receive, guarded)
+            return
+        try:
+            await asyncio.wait_for(self._app(scope, receive, guarded), self._timeout_s)
+        except TimeoutError:
+            await PlainTextResponse("the upload did not arrive in time", status_code=408)(scope, receive, guarded)

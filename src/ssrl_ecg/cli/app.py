@@ -1,0 +1,99 @@
+"""``ssrl-ecg app``: a page that shows what a classifier says of a recording, and why."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.extras import extra_package
+from ssrl_ecg.predict.neighbours import EmbeddingIndex
+from ssrl_ecg.predict.predictor import COVERAGE, Predictor
+from ssrl_ecg.weights import file_hash, packaged_classifier
+
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppOptions:
+    """Serve a web page: open a recording, see what a classifier says of it and why, take a report away.
+
+    Nothing is loaded from elsewhere and nothing is sent anywhere; uploaded files are removed as soon as they are read.
+    There is no authentication: beyond this machine, put a proxy in front. Research use, not a medical device. Needs
+    ssrl-ecg[app].
+    """
+
+    checkpoint: Path | None = None
+    """Checkpoint of the classifier that answers; without it the one that comes with the package."""
+    compare: tuple[Path, ...] = ()
+    """Checkpoints of further classifiers, to be compared with it."""
+    index: Path | None = None
+    """Feature vectors among which similar recordings are looked for: an .npz that embed wrote with this checkpoint."""
+    coverage: float = COVERAGE
+    """Share of right answers that label sets keep, for each class, in (0, 1)."""
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine only."""
+    port: int = 7860
+    """Port to listen on; 0 for any that is free."""
+    max_upload_mb: float = 20.0
+    """Largest file, in MB."""
+    timeout_s: float = 30.0
+    """Longest time for an upload, and again for its answer."""
+    longest_s: float = 60.0
+    """Seconds at the beginning of a recording that are used."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command, until Ctrl-C."""
+    options = parse(AppOptions, argv, "ssrl-ecg app")
+    if not 0 <= options.port <= 65535:
+        raise InputError("no such port", field="--port", expected="0 to 65535", found=options.port)
+    extra_package("gradio", "app", "web pages")
+    server: Any = extra_package("uvicorn", "app", "web pages")
+    with TemporaryDirectory(prefix="ssrl-ecg-app-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # what is uploaded lies here until it is read, and is gone afterwards
+        site = build_site(options)
+        print(f"http://{options.host}:{options.port or 'PORT'}  (Ctrl-C ends it)", flush=True)
+        server.run(site, host=options.host, port=options.port, log_level="warning", access_log=False)
+    return DONE
+
+
+def build_site(options: AppOptions) -> Any:
+    """Build the site that the options describe.
+
+    Raises:
+        InputError: a checkpoint or the index cannot be used, they do not fit, or a limit is out of range.
+    """
+    from ssrl_ecg.app.desk import Desk, PageLimits  # with matplotlib
+    from ssrl_ecg.app.site import create_site  # imports Gradio, which is an extra
+
+    limits = PageLimits(max_upload_mb=options.max_upload_mb, timeout_s=options.timeout_s, longest_s=options.longest_s)
+    path = options.checkpoint or packaged_classifier()
+    predictors = _predictors([path, *options.compare], options.coverage)
+    index = None if options.index is None else _index(options.index, path)
+    is_local = options.host in _LOOPBACK
+    if not is_local:
+        warnings.warn(f"everybody who reaches {options.host} may ask; there is no authentication", stacklevel=2)
+    return create_site(Desk(predictors, index, limits), hosts=_LOOPBACK if is_local else None)
+
+
+def _predictors(paths: list[Path], coverage: float) -> dict[str, Predictor]:
+    """Classifiers by their files' names, which must differ to be told apart."""
+    names = [path.stem for path in paths]
+    if len(set(names)) < len(names):
+        raise InputError("checkpoints to compare need different names", field="--compare", found=", ".join(names))
+    return {name: Predictor.load(path, coverage=coverage) for name, path in zip(names, paths, strict=True)}
+
+
+def _index(path: Path, checkpoint: Path) -> EmbeddingIndex:
+    index, expected = EmbeddingIndex.read(path), file_hash(checkpoint)
+    if index.checkpoint_sha256 != expected:
+        what = f"the index was made with another checkpoint than {checkpoint.name}: run ssrl-ecg embed with it"
+        raise InputError(what, file=path, expected=expected[:12], found=index.checkpoint_sha256[:12])
+    return index
