@@ -7,13 +7,15 @@ changes nothing and exits 1 if a document does not say what the files say.
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from protocol_tables import TABLES as PROTOCOL_TABLES
+from table_words import made_by, number, signed, table
 
 RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
@@ -25,25 +27,8 @@ def _load(path: str) -> Any:
     return json.loads((RESULTS / path).read_text(encoding="utf-8"))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
-
-
-def _signed(value: float) -> str:
-    return ("+" if value >= 0 else "−") + _number(abs(value))
-
-
 def _source(folder: str) -> str:
-    run = _load(f"{folder}/results.json")["run"]
-    commit = (run["commit"] or "")[:10]
-    return f"\nFrom `results/{folder}`: `{run['command']}`, commit `{commit}`, seed {run['seed']}.\n"
+    return made_by(_load(f"{folder}/results.json")["run"], folder)
 
 
 def _columns(rows: Sequence[Any]) -> dict[float, list[Any]]:
@@ -82,9 +67,9 @@ def scores(folder: str) -> str:
                 row.append("–")
             else:
                 low, high = cell["interval"]
-                row.append(f"{_number(cell['macro_auroc'])} [{_number(low)}, {_number(high)}]")
+                row.append(f"{number(cell['macro_auroc'])} [{number(low)}, {number(high)}]")
         rows.append(row)
-    return _table(head, rows) + _source(folder)
+    return table(head, rows) + _source(folder)
 
 
 def comparisons(folder: str) -> str:
@@ -93,10 +78,10 @@ def comparisons(folder: str) -> str:
     n_labels = {row["label_fraction"]: row["n_labels"] for row in data["rows"]}
     rows = []
     for one in sorted(data["comparisons"], key=lambda one: float(one["label_fraction"])):
-        difference = f"{_signed(one['difference'])} [{_signed(one['lo'])}, {_signed(one['hi'])}]"
+        difference = f"{signed(one['difference'])} [{signed(one['lo'])}, {signed(one['hi'])}]"
         amount = f"{n_labels[one['label_fraction']]:,}"
-        rows.append([amount, one["a"], one["b"], difference, _number(one["p_holm"]), one["verdict"]])
-    return _table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], rows)
+        rows.append([amount, one["a"], one["b"], difference, number(one["p_holm"]), one["verdict"]])
+    return table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], rows)
 
 
 def folds(folder: str) -> str:
@@ -104,10 +89,10 @@ def folds(folder: str) -> str:
     data = _load(f"{folder}/results.json")
     names = sorted({fold for row in data["rows"] for fold in row["per_fold"]})
     rows = [
-        [f"{row['n_labels']:,}", row["name"], *(_number(row["per_fold"][fold]) for fold in names)]
+        [f"{row['n_labels']:,}", row["name"], *(number(row["per_fold"][fold]) for fold in names)]
         for row in data["rows"]
     ]
-    return _table(["Labels", "Row", *(f"fold {fold}" for fold in names)], rows)
+    return table(["Labels", "Row", *(f"fold {fold}" for fold in names)], rows)
 
 
 def ssrl_ecg() -> str:
@@ -115,11 +100,11 @@ def ssrl_ecg() -> str:
     data = _load("ssrl-ecg-table/results.json")
     rows = []
     for row in data["rows"]:
-        low, high = map(_number, row["interval"])
-        scores = [_number(row[name]) for name in ("f1", "sensitivity", "specificity")]
-        rows.append([row["name"], f"{_number(row['macro_auroc'])} [{low}, {high}]", *scores])
+        low, high = map(number, row["interval"])
+        scores = [number(row[name]) for name in ("f1", "sensitivity", "specificity")]
+        rows.append([row["name"], f"{number(row['macro_auroc'])} [{low}, {high}]", *scores])
     head = ["10 % of the labels", "AUROC [95 % interval]", "F1", "Sensitivity", "Specificity"]
-    return _table(head, rows) + _source("ssrl-ecg-table")
+    return table(head, rows) + _source("ssrl-ecg-table")
 
 
 def _entries(folder: str) -> list[tuple[str, Any]]:
@@ -130,12 +115,12 @@ def _entries(folder: str) -> list[tuple[str, Any]]:
 def trials() -> str:
     """Every recipe trial of classifiers of the sample, judged on fold 6."""
     rows = [
-        [part, one["name"], *(_number(one["macro_auroc"].get(fraction)) for fraction in ("0.01", "0.1", "1"))]
+        [part, one["name"], *(number(one["macro_auroc"].get(fraction)) for fraction in ("0.01", "0.1", "1"))]
         for part, entries in _entries("trials")
         for one in entries
         if "macro_auroc" in one
     ]
-    return _table(["Trials of", "Trial", "1 %", "10 %", "100 %"], rows)
+    return table(["Trials of", "Trial", "1 %", "10 %", "100 %"], rows)
 
 
 def benchmarks() -> str:
@@ -146,17 +131,17 @@ def benchmarks() -> str:
             value = one["value"]
             rows.append([name, one["what"], f"{value:.3g}", one["bar"], "met" if one["met"] else "missed"])
     tuned = _load("benchmarks/finetune.json")["measured"]
-    measured = f"{tuned['finetuning']['elapsed_s']:.2g} s, AUROC {_number(tuned['auroc'])} on fold 6"
+    measured = f"{tuned['finetuning']['elapsed_s']:.2g} s, AUROC {number(tuned['auroc'])} on fold 6"
     rows.append(
         ["finetune", "fine-tune a small encoder on 10 % of the labels, 10 s records", measured, "–", "reported"]
     )
     race = _load("benchmarks/reference_script.json")["measured"].get("auroc")
     if race is not None:
         equal = race["seconds_to_equal"]
-        what = f"processor seconds to the script's frozen 10 % AUROC ({_number(race['script']['auroc'])})"
+        what = f"processor seconds to the script's frozen 10 % AUROC ({number(race['script']['auroc'])})"
         measured = f"{equal:.3g} against {race['script']['processor_s']:.3g}" if equal else "not reached"
         rows.append(["reference_script", what, measured, "–", "reported"])
-    return _table(["Benchmark", "What", "Measured", "Bar", ""], rows)
+    return table(["Benchmark", "What", "Measured", "Bar", ""], rows)
 
 
 def delineation() -> str:
@@ -168,7 +153,7 @@ def delineation() -> str:
     head += ["SD within leads, 500 Hz", "CSE limit of SD"]
     rows = []
     for boundary, ours in judged["500 Hz"].items():
-        f1 = [_number(part[boundary]["f1"]) for part in judged.values()]
+        f1 = [number(part[boundary]["f1"]) for part in judged.values()]
         errors = [
             f"{part[boundary]['mean_ms']:+.1f} ± {part[boundary]['sd_ms']:.1f}".replace("-", "−")
             for part in judged.values()
@@ -178,7 +163,7 @@ def delineation() -> str:
         rows.append([boundary, *f1, *errors, within, f"{limit:g}" if limit else "–"])
     beats = record["measured"]["mit_bih"]["all"]
     found = f"sensitivity {100 * beats['sensitivity']:.2f} %, positive predictive value {100 * beats['ppv']:.2f} %"
-    return _table(head, rows) + f"\nMIT-BIH, {beats['beats']:,} beats: {found}.\n"
+    return table(head, rows) + f"\nMIT-BIH, {beats['beats']:,} beats: {found}.\n"
 
 
 READOUTS = {
@@ -191,8 +176,8 @@ READOUTS = {
 
 
 def _interval(row: Any) -> str:
-    low, high = map(_number, row["interval"])
-    return f"{_number(row['macro_auroc'])} [{low}, {high}]"
+    low, high = map(number, row["interval"])
+    return f"{number(row['macro_auroc'])} [{low}, {high}]"
 
 
 def leaderboard(share: float) -> str:
@@ -212,7 +197,7 @@ def leaderboard(share: float) -> str:
         knows = "yes" if data["knowledge"][method + " frozen probe"] else ""
         n_seeds = len([name for name in seconds if name.rpartition("-")[0] == method.lower().replace(" ", "-")])
         lines.append([method, knows, f"{n_seeds} x {cost(method)}", *(_interval(row) if row else "–" for row in found)])
-    return _table(["Pretraining", "Knowledge", "Minutes of one core", *READOUTS], lines)
+    return table(["Pretraining", "Knowledge", "Minutes of one core", *READOUTS], lines)
 
 
 def leaderboard_rivals() -> str:
@@ -230,10 +215,7 @@ def leaderboard_rivals() -> str:
         for name in names
     ]
     head = [_amount(share, column[0]["n_labels"]) if share else "no label" for share, column in columns.items()]
-    run = data["run"]
-    made = f"`{' '.join(run['command'])}`, commit `{run['commit'][:10]}`, seed {run['seed']}"
-    source = f"\nFrom `results/leaderboard`: {made}.\n"
-    return _table(["Row", "Knowledge", *head], lines) + source
+    return table(["Row", "Knowledge", *head], lines) + made_by(data["run"], "leaderboard")
 
 
 def leaderboard_comparisons(question: str) -> str:
@@ -243,12 +225,12 @@ def leaderboard_comparisons(question: str) -> str:
     lines = [
         [
             f"{n_labels[one['label_fraction']]:,}", one["a"], one["b"],
-            f"{_signed(one['difference'])} [{_signed(one['lo'])}, {_signed(one['hi'])}]",
-            _number(one["p_holm"]), one["verdict"],
+            f"{signed(one['difference'])} [{signed(one['lo'])}, {signed(one['hi'])}]",
+            number(one["p_holm"]), one["verdict"],
         ]
         for one in sorted(data["comparisons"][question], key=lambda one: (one["label_fraction"], -one["difference"]))
     ]  # fmt: skip
-    return _table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], lines)
+    return table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], lines)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -268,6 +250,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "leaderboard-signals": partial(leaderboard_comparisons, "signals alone"),
     "ssrl-ecg": ssrl_ecg,
     "trials": trials,
+    **PROTOCOL_TABLES,
 }
 
 

@@ -19,6 +19,12 @@ EXPERIMENTS = ("few-labels", "label-fractions", "ssrl-ecg-table")
 
 @pytest.fixture(scope="module")
 def tables():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(RESULTS))  # as for a script that is run
+        return load_make_tables()
+
+
+def load_make_tables():
     specification = importlib.util.spec_from_file_location("make_tables", RESULTS / "make_tables.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)

@@ -100,7 +100,7 @@ def write_transfer_report(
     left_out = [without_folders(dict(one._asdict())) for one in rejected]
     frames = {name: value for name, value in vars(tables).items() if isinstance(value, pd.DataFrame)}
     results: dict[str, Any] = {name: frame.to_dict("records") for name, frame in frames.items()}
-    results |= {"undefined": tables.undefined, "left_out": left_out, "provenance": provenance}
+    results |= {"undefined": tables.undefined, "left_out": left_out, "run": provenance}
     write_json(folder / "results.json", jsonable(results))
     return write_protocol_report(folder, "Transfer to MIT-BIH", _sections(tables, left_out), provenance, style)
 
