@@ -2,12 +2,23 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 import ssrl_ecg
-from ssrl_ecg.deployment.hub import CARD, CONFIG, WEIGHTS, from_pretrained, load, push_to_hub, save_pretrained
+from ssrl_ecg.cli.pretrained import PretrainedOptions
+from ssrl_ecg.deployment.hub import (
+    CARD,
+    CONFIG,
+    WEIGHTS,
+    checkpoint_file,
+    from_pretrained,
+    load,
+    push_to_hub,
+    save_pretrained,
+)
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, EncoderCheckpoint, save_checkpoint
 
@@ -47,6 +58,17 @@ def test_load_takes_a_file_a_folder_or_a_name(classifier_checkpoint, hub, tmp_pa
     folder = save_pretrained(classifier_checkpoint, tmp_path / "folder")
     for name in (tmp_path / "x.safetensors", str(folder), "clinic/model", f"clinic/model@{hub.commit}"):
         assert_same(ssrl_ecg.load(name), classifier_checkpoint)
+
+
+def test_commands_take_a_name_as_they_take_a_file(encoder_checkpoint, hub, tmp_path):
+    push_to_hub(encoder_checkpoint, "clinic/encoder")
+    file = checkpoint_file("clinic/encoder")
+    assert file.read_bytes() == hub.repositories["clinic/encoder"]["model.safetensors"]
+    assert_same(PretrainedOptions(checkpoint=Path("clinic/encoder")).load(), encoder_checkpoint)
+    folder = save_pretrained(encoder_checkpoint, tmp_path / "folder")
+    assert checkpoint_file(folder) == folder / "model.safetensors"
+    with pytest.raises(InputError, match="no such checkpoint"):
+        PretrainedOptions(checkpoint=tmp_path / "missing").load()
 
 
 def test_what_is_pushed_is_what_a_folder_holds(encoder_checkpoint, hub, tmp_path):

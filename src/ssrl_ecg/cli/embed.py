@@ -12,6 +12,7 @@ from ssrl_ecg.cli.data_options import DataOptions
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.file_options import FileOptions, Rejections
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.deployment.hub import checkpoint_file
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.predict.embedder import Embedder, check_target, write_embeddings
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder
@@ -31,7 +32,8 @@ class EmbedOptions(FileOptions):
     out: Path
     """File to write, .npz or .parquet."""
     checkpoint: Path | None = None
-    """Checkpoint of an encoder or a classifier; without it the one that comes with the package."""
+    """Checkpoint of an encoder or a classifier: a file, a folder in the Hub's layout, or ORGANISATION/NAME on the Hub;
+    without it the one that comes with the package."""
     data: str | None = None
     """In place of files: a folder of PTB-XL, or KIND:FOLDER as other commands take it."""
     labels_csv: Path = Path("labels.csv")
@@ -46,7 +48,7 @@ def main(argv: list[str]) -> int:
     if bool(options.files) == (options.data is not None):
         raise InputError("give either files or --data", found="both" if options.files else "neither")
     check_target(options.out)
-    path = options.checkpoint or packaged_classifier()
+    path = packaged_classifier() if options.checkpoint is None else checkpoint_file(options.checkpoint)
     checkpoint = load_encoder(path)
     facts = {
         "checkpoint": path.name,

@@ -12,6 +12,7 @@ from typing import TextIO
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.file_options import FileOptions, Rejections
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.deployment.hub import checkpoint_file
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
 from ssrl_ecg.predict.predictor import COVERAGE, Predictor
@@ -29,7 +30,8 @@ class PredictOptions(FileOptions):
     """
 
     checkpoint: Path | None = None
-    """Checkpoint of a classifier; without it the one that comes with the package."""
+    """Checkpoint of a classifier: a file, a folder in the Hub's layout, or ORGANISATION/NAME on the Hub; without it the
+    one that comes with the package."""
     coverage: float = COVERAGE
     """Share of right answers that label sets keep, for each class, in (0, 1)."""
     json: bool = False
@@ -44,7 +46,8 @@ def main(argv: list[str]) -> int:
     """Run the command; exit code 3 if recordings were left out."""
     options = parse(PredictOptions, argv, "ssrl-ecg predict")
     form, paths = _form(options), options.recordings()
-    predictor = Predictor.load(options.checkpoint or packaged_classifier(), coverage=options.coverage)
+    path = packaged_classifier() if options.checkpoint is None else checkpoint_file(options.checkpoint)
+    predictor = Predictor.load(path, coverage=options.coverage)
     classes = predictor.checkpoint.classes
     with _output(options.out) as file, Rejections(options.out, len(paths)) as rejections:
         write = rows_writer(form, file, classes)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ssrl_ecg.cli.labelled_records import LabelledRecords
 from ssrl_ecg.cli.parsing import one_of
 from ssrl_ecg.cli.signal_options import EncoderOptions
+from ssrl_ecg.deployment.hub import checkpoint_file
 from ssrl_ecg.models import ENCODERS, Encoder
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint, load_encoder
@@ -29,7 +30,8 @@ class PretrainedOptions:
     """Which encoder to start from; it brings its own preprocessing, sampling rate included."""
 
     checkpoint: Path
-    """Checkpoint of a pretrained encoder, or of a classifier whose encoder is taken."""
+    """Checkpoint of a pretrained encoder, or of a classifier whose encoder is taken: a file, a folder in the Hub's
+    layout, or ORGANISATION/NAME on the Hub."""
     encoder: Annotated[str, one_of(ENCODERS)] | None = None
     """Refuse a checkpoint of any other encoder; without it every encoder is accepted."""
 
@@ -39,7 +41,7 @@ class PretrainedOptions:
         Raises:
             InputError: it is missing, truncated, or of another encoder.
         """
-        return load_encoder(self.checkpoint, expected_encoder=self.encoder)
+        return load_encoder(checkpoint_file(self.checkpoint), expected_encoder=self.encoder)
 
 
 def initial_encoder(

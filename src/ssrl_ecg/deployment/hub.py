@@ -80,12 +80,17 @@ def from_pretrained(
     """
     if Path(name).is_dir():
         return load_checkpoint(Path(name) / WEIGHTS)
+    return load_checkpoint(_downloaded(str(name), revision, cache_dir=cache_dir, offline=offline))
+
+
+def _downloaded(name: str, revision: str | None, *, cache_dir: Path | None = None, offline: bool = False) -> Path:
+    """File of the weights in the cache, downloaded if it is not there yet."""
     hub = extra_package("huggingface_hub", "hub", "models on the Hub")
     kept: dict[str, str] = {}
-    with _hub_errors(str(name)):
+    with _hub_errors(name):
         for file in (CONFIG, WEIGHTS):  # the Hub counts downloads of a model by its config.json
             kept[file] = hub.hf_hub_download(
-                str(name),
+                name,
                 file,
                 revision=revision,
                 cache_dir=cache_dir,
@@ -93,7 +98,7 @@ def from_pretrained(
                 library_name="ssrl-ecg",
                 library_version=__version__,
             )
-    return load_checkpoint(kept[WEIGHTS])
+    return Path(kept[WEIGHTS])
 
 
 def push_to_hub(
@@ -144,15 +149,27 @@ def load(name: str | Path) -> EncoderCheckpoint | ClassifierCheckpoint:
     Raises:
         InputError: there is no such file, and the name is none of the Hub's; or as ``from_pretrained``.
     """
+    return load_checkpoint(checkpoint_file(name))
+
+
+def checkpoint_file(name: str | Path) -> Path:
+    """Find the file of a model by whatever names it, as ``load`` does; one on the Hub is downloaded.
+
+    Args:
+        name: see ``load``.
+
+    Raises:
+        InputError: see ``load``; the file itself is not read.
+    """
     path = Path(name)
     if path.is_file():
-        return load_checkpoint(path)
+        return path
     if path.is_dir():
-        return from_pretrained(path)
+        return path / WEIGHTS
     parts = _HUB_NAME.fullmatch(str(name))
     if parts is None or str(name).endswith(_FILE_ENDINGS) or path.parent.is_dir():
         raise InputError("no such checkpoint", file=path, expected="a file, a folder, or ORGANISATION/NAME on the Hub")
-    return from_pretrained(parts["name"], revision=parts["revision"])
+    return _downloaded(parts["name"], parts["revision"])
 
 
 @contextmanager
