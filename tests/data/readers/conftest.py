@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -19,3 +23,12 @@ def signal_mv() -> np.ndarray:
     eight = rng.uniform(0.3, 1.5, (8, 1)) * beat + rng.normal(0, 0.01, (8, 500))
     eight = np.round(eight * 500) / 500
     return np.concatenate([limb_leads_from_i_ii(eight[0], eight[1]), eight[2:]])
+
+
+@pytest.fixture(scope="session")
+def writers() -> ModuleType:
+    """The writers of every format."""
+    specification = importlib.util.spec_from_file_location("ecg_writers", Path(__file__).with_name("writers.py"))
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

@@ -118,7 +118,8 @@ def write_muse(path: Path, signal_mv: np.ndarray, rate_hz: float) -> None:
 
 def _philips(path: Path, content: bytes, n_samples: int, rate_hz: float, method: str) -> None:
     path.write_text(
-        '<?xml version="1.0"?><restingecgdata xmlns="http://www3.medical.philips.com"><dataacquisition>'
+        '<?xml version="1.0"?><restingecgdata xmlns="http://www3.medical.philips.com"><documentinfo>'
+        "<documenttype>PhilipsECG</documenttype><documentversion>1.04</documentversion></documentinfo><dataacquisition>"
         f"<signalcharacteristics><samplingrate>{rate_hz:g}</samplingrate><resolution>1.00</resolution>"
         "<acquisitiontype>STD-12</acquisitiontype><bitspersample>16</bitspersample></signalcharacteristics>"
         f'</dataacquisition><waveforms><parsedwaveforms dataencoding="Base64" compressmethod="{method}" '
