@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("ssrl_ecg.cli.evaluate", "judge a classifier on test records, with intervals"),
     "calibrate": ("ssrl_ecg.cli.calibrate", "learn what a classifier's answers are worth: calibration, label sets"),
     "embed": ("ssrl_ecg.cli.embed", "write an encoder's feature vectors of recordings"),
+    "explore": ("ssrl_ecg.cli.explore", "an embedding as a map in one HTML file, with the ECGs"),
     "predict": ("ssrl_ecg.cli.predict", "what a classifier says of recordings, and how far to believe it"),
     "segment train": ("ssrl_ecg.cli.segment_train", "train a segmenter of P, QRS and T from marked recordings"),
     "segment apply": ("ssrl_ecg.cli.segment_apply", "onset and offset of every wave of recordings, with a picture"),

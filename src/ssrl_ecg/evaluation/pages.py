@@ -38,12 +38,12 @@ def svg_uri(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
 
 
-def render(template: str, *, title: str, **content: Any) -> str:
+def render(template: str, *, title: str, script_name: str = "sort_tables.js", **content: Any) -> str:
     """Fill a template of the page folder; everything in the content is escaped.
 
-    The page allows no script but the one that sorts tables, which its security policy names by its hash.
+    The page allows no script but this one of the page folder, which its security policy names by its hash.
     """
-    script = (_FOLDER / "sort_tables.js").read_text(encoding="utf-8")
+    script = (_FOLDER / script_name).read_text(encoding="utf-8")
     return (
         _environment()
         .get_template(template)

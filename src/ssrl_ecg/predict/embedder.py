@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,20 @@ from ssrl_ecg.training.checkpoint import EncoderCheckpoint
 
 SUFFIXES = (".npz", ".parquet")
 METADATA_KEY = b"ssrl_ecg"
+
+
+class Embeddings(NamedTuple):
+    """What ``write_embeddings`` wrote.
+
+    Attributes:
+        record_ids: one per row.
+        values: float32 (record, feature), finite.
+        facts: where they come from.
+    """
+
+    record_ids: tuple[str, ...]
+    values: NDArray[np.float32]
+    facts: dict[str, Any]
 
 
 class Embedder:
@@ -92,3 +107,25 @@ def write_embeddings(
         extra_package("pyarrow.parquet", "parquet", "Parquet files").write_table(
             table.replace_schema_metadata({METADATA_KEY: text.encode()}), temporary
         )
+
+
+def read_embeddings(path: Path) -> Embeddings:
+    """Read the ``.npz`` that ``write_embeddings`` writes; nothing is unpickled.
+
+    Raises:
+        InputError: the file is missing or of another kind, its arrays do not fit, or a value is not finite.
+    """
+    expected = "NAME.npz of ssrl-ecg embed"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names, values, facts = arrays["record_id"], arrays["embedding"], json.loads(str(arrays["facts"]))
+    except FileNotFoundError:
+        raise InputError("file is missing", file=path, expected=expected) from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        raise InputError("these are no embeddings", file=path, expected=expected) from None
+    fits = values.ndim == 2 and names.shape == values.shape[:1] and values.size and isinstance(facts, dict)
+    if not fits or values.dtype.kind != "f":
+        raise InputError("embeddings are damaged", file=path, expected="(record, feature)", found=values.shape)
+    if not np.isfinite(values).all():
+        raise InputError("embeddings are damaged", file=path, expected="finite numbers", found="NaN or infinity")
+    return Embeddings(tuple(map(str, names)), values.astype(np.float32), facts)
