@@ -10,7 +10,7 @@ import pytest
 
 from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.predict.embedder import METADATA_KEY, Embedder, check_target, write_embeddings
+from ssrl_ecg.predict.embedder import METADATA_KEY, Embedder, check_target, read_embeddings, write_embeddings
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.training.checkpoint import EncoderCheckpoint
 from ssrl_ecg.training.embed import embed
@@ -48,3 +48,39 @@ def test_parquet_round_trip(tmp_path):
 def test_other_kinds_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"\.npz or \.parquet"):
         check_target(tmp_path / "e.csv")
+
+
+def test_what_was_written_is_read_again(tmp_path):
+    write_embeddings(tmp_path / "e.npz", IDS, VALUES, FACTS)
+    again = read_embeddings(tmp_path / "e.npz")
+    assert again.record_ids == tuple(IDS)
+    assert again.values.dtype == np.float32
+    np.testing.assert_array_equal(again.values, VALUES.astype(np.float32))
+    assert again.facts == {"checkpoint_sha256": "0f", "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"embedding": np.zeros((2, 2), np.float32)}, "damaged"),
+        ({"embedding": np.zeros(3, np.float32)}, "damaged"),
+        ({"embedding": np.full((3, 2), np.inf)}, "finite"),
+        ({"embedding": np.zeros((3, 2), dtype=np.int64)}, "damaged"),
+        ({"facts": np.array("no JSON")}, "no embeddings"),
+        ({"facts": np.array("[]")}, "damaged"),
+        ({"record_id": np.array([{}] * 3, dtype=object)}, "no embeddings"),
+    ],
+)
+def test_other_arrays_are_no_embeddings(tmp_path, changed, reason):
+    arrays = {"record_id": np.array(IDS), "embedding": VALUES, "facts": np.array("{}")} | changed
+    np.savez(tmp_path / "e.npz", **arrays)
+    with pytest.raises(InputError, match=reason):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def test_other_files_are_no_embeddings(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    np.save(tmp_path / "one.npy", VALUES)
+    for name, reason in {"text.npz": "no embeddings", "one.npy": "no embeddings", "none.npz": "missing"}.items():
+        with pytest.raises(InputError, match=reason):
+            read_embeddings(tmp_path / name)
