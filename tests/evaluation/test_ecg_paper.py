@@ -131,6 +131,22 @@ def test_wave_bands_cover_exactly_the_marked_samples():
     assert {"P", "QRS", "T"} <= {text.get_text() for text in figure.axes[0].texts}
 
 
+def test_worth_is_shaded_by_its_share_of_the_largest_in_every_lead_of_the_stacked_sheet():
+    worth = np.zeros((12, 1200))
+    worth[0, 100:110], worth[11, 900:920], worth[5, 1100:1110] = 2.0, -1.0, 2.0  # the last after the tenth second
+    figure = plot_ecg(np.zeros((12, 1200)), 100.0, worth=worth, stacked=True)
+    assert len([line for line in figure.axes[0].lines if line.get_label() in LEADS]) == 12
+    (bands,) = figure.axes[0].collections
+    widths_mm = [np.ptp(path.vertices[:, 0]) for path in bands.get_paths()]
+    assert widths_mm == [pytest.approx(2.5), pytest.approx(5.0)]
+    (red, _, blue, strong), (red2, _, blue2, weak) = bands.get_facecolors()
+    assert red > blue
+    assert red2 < blue2
+    assert strong == pytest.approx(2 * weak)
+    with pytest.raises(InputError, match="worth does not fit"):
+        plot_ecg(np.zeros((12, 1200)), 100.0, worth=worth[:, 1:])
+
+
 def test_each_lead_may_have_waves_of_its_own():
     masks = np.zeros((12, 1000), dtype=np.uint8)
     masks[1, 400:410] = 2  # II is shown then in the rhythm strip only

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from ssrl_ecg.app.examples import example
 from ssrl_ecg.app.shelf import Shelf
-from ssrl_ecg.app.uploads import take_upload
+from ssrl_ecg.app.uploads import Upload, read_uploads
 from ssrl_ecg.data.recording import FileReader
 from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.errors import InputError
@@ -23,6 +22,8 @@ T = TypeVar("T")
 
 N_WORKERS = 2
 """Recordings that are worked on at once; further visitors wait."""
+N_UPLOADS = 16
+"""Uploads that wait to be read, at most; the oldest go first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class PageLimits:
     """What a visitor may cost."""
 
     max_upload_mb: float = 20.0
-    """Largest file in MB (10^6 bytes)."""
+    """Largest upload in MB (10^6 bytes), all its files together."""
     timeout_s: float = 30.0
     """Longest time for an upload, and again for an answer, waiting included."""
     longest_s: float = 60.0
@@ -58,13 +59,15 @@ class Desk:
         predictors: see above.
         limits: see above.
         shelf: analyses that visitors may still ask for.
+        inbox: uploads that are not yet read, or why one was refused.
     """
 
     def __init__(
         self, predictors: Mapping[str, Predictor], index: EmbeddingIndex | None = None, limits: PageLimits | None = None
     ) -> None:
         self.predictors, self._index, self.limits = dict(predictors), index, limits or PageLimits()
-        self.shelf = Shelf(self.limits.keep_s, self.limits.max_kept)
+        self.shelf: Shelf[RecordingAnalysis] = Shelf(self.limits.keep_s, self.limits.max_kept)
+        self.inbox: Shelf[list[Upload] | InputError] = Shelf(self.limits.timeout_s, N_UPLOADS)
         self._workers = ThreadPoolExecutor(N_WORKERS, thread_name_prefix="page")
 
     @property
@@ -72,21 +75,24 @@ class Desk:
         """The classifier that answers and explains."""
         return next(iter(self.predictors.values()))
 
-    def open_upload(self, paths: Sequence[Path], reader: FileReader, compared: str = "") -> str:
-        """Analyse a recording from uploaded files, which are removed.
+    def open_upload(self, token: str, reader: FileReader, compared: str = "") -> str:
+        """Analyse an uploaded recording, and keep its files no longer.
 
         Args:
-            paths: see ``take_upload``.
-            reader: see ``take_upload``.
+            token: name of the upload in the inbox.
+            reader: see ``read_uploads``.
             compared: name of a second classifier; empty for none.
 
         Returns:
             The analysis's name on the shelf.
 
         Raises:
-            InputError: the recording cannot be used, or not in time.
+            InputError: the upload was refused, the recording cannot be used, or not in time.
         """
-        return self._in_time(lambda: self._keep(*take_upload(paths, reader, self.limits.longest_s), compared))
+        uploads = self.inbox.take(token)
+        if isinstance(uploads, InputError):
+            raise uploads
+        return self._in_time(lambda: self._keep(*read_uploads(uploads, reader, self.limits.longest_s), compared))
 
     def open_example(self, name: str, compared: str = "") -> str:
         """Analyse one of ``EXAMPLES``; see ``open_upload``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -26,6 +27,9 @@ _UNTOLD, _ALONE = "as the file says", "nothing"
 _MAX_WAITING = 32
 """Visitors whose requests wait or are worked on at once."""
 
+_OUR_MISTAKE = "this page failed on the recording, which is a mistake of the page: its log says more"
+_LOG = logging.getLogger(__name__)
+
 Shown = dict[Any, Any]
 """What is to be shown anew: component -> value or update."""
 
@@ -42,7 +46,7 @@ class Page:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        with gr.Blocks(analytics_enabled=False, title="ssrl_ecg", delete_cache=(60, 600)) as self.blocks:
+        with gr.Blocks(analytics_enabled=False, title="ssrl_ecg") as self.blocks:
             gr.Markdown(_INTRODUCTION)
             self._token = gr.State("")
             with gr.Row():
@@ -86,26 +90,25 @@ class Page:
             "show_progress_on": self._status,
             "api_visibility": "private",
         }
-        self._files.upload(self._open_upload, [self._files, *told], results, **how)
+        # Not preprocessed: Gradio would look for the uploads on disk, where they never are.
+        self._files.upload(self._open_upload, [self._files, *told], results, preprocess=False, **how)
         self._example.input(self._open_example, [self._example, self._compared], results, **how)
         self._compared.input(self._compare, [self._token, self._compared], results, **how)
         self._class.input(self._explain, [self._token, self._class], [self._status, self._explanation], **how)
 
+    def upload_path(self, token: str, name: str) -> str:
+        """What Gradio is told of a file that waits in the inbox: a path where it wants uploads, and where none is."""
+        return str(Path(self._files.GRADIO_CACHE) / token / name)
+
     def _open_upload(
-        self, files: list[str], rate_hz: float | None, unit: str, leads: str, compared: str
+        self, files: list[dict[str, Any]], rate_hz: float | None, unit: str, leads: str | None, compared: str
     ) -> Iterator[Shown]:
-        paths = [Path(file) for file in files]
-
         def work() -> str:
-            names = tuple(leads.replace(",", " ").split()) or LEADS
+            names = tuple((leads or "").replace(",", " ").split()) or LEADS
             reader = FileReader(rate_hz or None, None if unit == _UNTOLD else unit, names)
-            return self._desk.open_upload(paths, reader, compared)
+            return self._desk.open_upload(Path(files[0]["path"]).parent.name, reader, compared)
 
-        try:
-            yield from self._show(work, {self._example: None})
-        finally:
-            for path in paths:  # what was refused before it was read
-                path.unlink(missing_ok=True)
+        yield from self._show(work, {self._example: None})
 
     def _open_example(self, name: str, compared: str) -> Iterator[Shown]:
         yield from self._show(lambda: self._desk.open_example(name, compared), {})
@@ -132,6 +135,9 @@ class Page:
             yield {self._explanation: _explanation(explained)}
         except InputError as error:
             yield {**also, **self._nothing(), self._status: _refusal(error)}
+        except Exception:  # our mistake: the server's log has it, the visitor is told no more than that
+            _LOG.exception("a recording could not be analysed")
+            yield {**also, **self._nothing(), self._status: _refusal(InputError(_OUR_MISTAKE))}
 
     def _shown(self, token: str, analysis: RecordingAnalysis) -> Shown:
         return {
@@ -155,7 +161,9 @@ def _explanation(analysis: RecordingAnalysis) -> str:
 
 
 def _refusal(error: InputError) -> str:
-    return f'<p class="refusal" role="alert">{escape(str(error))}</p>'
+    """The sentence that the command line would print, with the page's words for what it asks for."""
+    said = str(error).replace("give file_rate_hz", "give it under “Rate, unit or leads not in the file?”")
+    return f'<p class="refusal" role="alert">{escape(said)}</p>'
 
 
 def _heading(token: str, analysis: RecordingAnalysis) -> str:

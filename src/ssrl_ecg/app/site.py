@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 import gradio as gr
-from fastapi import FastAPI, Response
-from fastapi.responses import PlainTextResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ssrl_ecg.app.desk import Desk
 from ssrl_ecg.app.page import Page
+from ssrl_ecg.app.uploads import Upload, receive
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.pages import style_sheet
 from ssrl_ecg.evaluation.recording_page import report_html
@@ -41,13 +43,15 @@ def create_site(desk: Desk, *, hosts: tuple[str, ...] | None = None) -> FastAPI:
             would ask under its own. None for any.
     """
     site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, on_shutdown=[desk.close])
-    site.add_middleware(_Guard, timeout_s=desk.limits.timeout_s)
+    page = Page(desk)
+    site.add_middleware(_Policy)
     if hosts:
         site.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    _add_uploads(site, desk, page)
     _add_reports(site, desk)
     mounted: FastAPI = gr.mount_gradio_app(
         site,
-        Page(desk).blocks,
+        page.blocks,
         path="/",
         footer_links=[],
         run_history=False,
@@ -56,11 +60,36 @@ def create_site(desk: Desk, *, hosts: tuple[str, ...] | None = None) -> FastAPI:
         ssr_mode=False,
         mcp_server=False,
         show_error=False,
-        max_file_size=round(1e6 * desk.limits.max_upload_mb),
         theme=gr.themes.Default(primary_hue="blue", font=_FONT, font_mono=_MONO),
         css=style_sheet("recording.css") + _STYLE.read_text(encoding="utf-8"),
     )
+    page.blocks.has_launched = True  # Gradio checks only then that a visitor names no other file of this machine
     return mounted
+
+
+def _add_uploads(site: FastAPI, desk: Desk, page: Page) -> None:
+    """Take uploads in place of Gradio, which keeps them on disk, unbounded, under a name made of their content."""
+
+    @site.post("/gradio_api/upload")
+    async def upload(request: Request) -> Response:
+        files: list[Upload] | InputError
+        try:
+            files = await asyncio.wait_for(receive(request, desk.limits.max_upload_mb), desk.limits.timeout_s)
+        except InputError as error:
+            files = error  # said on the page, when it asks for the recording
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("the upload did not arrive in time", status_code=408)
+        names = ["refused"] if isinstance(files, InputError) else [file.name for file in files]
+        token = desk.inbox.keep(files)
+        return JSONResponse([page.upload_path(token, name) for name in names])
+
+    @site.get("/gradio_api/upload_progress")
+    def no_progress() -> Response:
+        return Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
+
+    @site.post("/gradio_api/process_recording")
+    def no_screen_recordings() -> Response:
+        return PlainTextResponse("not here", status_code=404)
 
 
 def _add_reports(site: FastAPI, desk: Desk) -> None:
@@ -84,26 +113,16 @@ def _add_reports(site: FastAPI, desk: Desk) -> None:
         return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
 
 
-class _Guard:
-    """Sends the security policy with every answer, and ends uploads that do not arrive in time."""
+class _Policy:
+    """Sends the security policy with every answer."""
 
-    def __init__(self, app: ASGIApp, timeout_s: float) -> None:
-        self._app, self._timeout_s = app, timeout_s
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def guarded(message: Message) -> None:
+        async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
 
-        if not scope["path"].endswith("/upload"):
-            await self._app(scope, receive, guarded)
-            return
-        try:
-            await asyncio.wait_for(self._app(scope, receive, guarded), self._timeout_s)
-        except TimeoutError:
-            await PlainTextResponse("the upload did not arrive in time", status_code=408)(scope, receive, guarded)
+        await self._app(scope, receive, with_policy)

@@ -11,13 +11,16 @@ from typing import Any
 
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.deployment.hub import checkpoint_file
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.extras import extra_package
+from ssrl_ecg.predict.embedder import read_embeddings
 from ssrl_ecg.predict.neighbours import EmbeddingIndex
 from ssrl_ecg.predict.predictor import COVERAGE, Predictor
 from ssrl_ecg.weights import file_hash, packaged_classifier
 
 _LOOPBACK = ("127.0.0.1", "localhost")
+_PACKAGED = "packaged classifier"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +33,10 @@ class AppOptions:
     """
 
     checkpoint: Path | None = None
-    """Checkpoint of the classifier that answers; without it the one that comes with the package."""
+    """Checkpoint of the classifier that answers: a file, a folder in the Hub's layout, or ORGANISATION/NAME on the Hub;
+    without it the one that comes with the package."""
     compare: tuple[Path, ...] = ()
-    """Checkpoints of further classifiers, to be compared with it."""
+    """Further classifiers, to be compared with it."""
     index: Path | None = None
     """Feature vectors among which similar recordings are looked for: an .npz that embed wrote with this checkpoint."""
     coverage: float = COVERAGE
@@ -74,8 +78,13 @@ def build_site(options: AppOptions) -> Any:
     from ssrl_ecg.app.site import create_site  # imports Gradio, which is an extra
 
     limits = PageLimits(max_upload_mb=options.max_upload_mb, timeout_s=options.timeout_s, longest_s=options.longest_s)
-    path = options.checkpoint or packaged_classifier()
-    predictors = _predictors([path, *options.compare], options.coverage)
+    path = packaged_classifier() if options.checkpoint is None else checkpoint_file(options.checkpoint)
+    first = _PACKAGED if options.checkpoint is None else options.checkpoint.stem
+    predictors = {first: Predictor.load(path, coverage=options.coverage)}
+    for other in options.compare:
+        if other.stem in predictors:
+            raise InputError("classifiers to compare need different names", field="--compare", found=other.stem)
+        predictors[other.stem] = Predictor.load(checkpoint_file(other), coverage=options.coverage)
     index = None if options.index is None else _index(options.index, path)
     is_local = options.host in _LOOPBACK
     if not is_local:
@@ -83,17 +92,10 @@ def build_site(options: AppOptions) -> Any:
     return create_site(Desk(predictors, index, limits), hosts=_LOOPBACK if is_local else None)
 
 
-def _predictors(paths: list[Path], coverage: float) -> dict[str, Predictor]:
-    """Classifiers by their files' names, which must differ to be told apart."""
-    names = [path.stem for path in paths]
-    if len(set(names)) < len(names):
-        raise InputError("checkpoints to compare need different names", field="--compare", found=", ".join(names))
-    return {name: Predictor.load(path, coverage=coverage) for name, path in zip(names, paths, strict=True)}
-
-
 def _index(path: Path, checkpoint: Path) -> EmbeddingIndex:
-    index, expected = EmbeddingIndex.read(path), file_hash(checkpoint)
-    if index.checkpoint_sha256 != expected:
-        what = f"the index was made with another checkpoint than {checkpoint.name}: run ssrl-ecg embed with it"
-        raise InputError(what, file=path, expected=expected[:12], found=index.checkpoint_sha256[:12])
-    return index
+    embeddings, expected = read_embeddings(path), file_hash(checkpoint)
+    found = embeddings.facts.get("checkpoint_sha256")
+    if found != expected:
+        what = f"the index was made with another checkpoint than {checkpoint.name}: run ssrl-ecg embed with this one"
+        raise InputError(what, file=path, field="checkpoint_sha256", expected=expected, found=found)
+    return EmbeddingIndex(embeddings)
