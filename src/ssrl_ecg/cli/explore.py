@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ssrl_ecg.cli.data_options import LabelledDataOptions, ReadingOptions
 from ssrl_ecg.cli.exits import DONE
 from ssrl_ecg.cli.parsing import parse
+from ssrl_ecg.data.labels import Labels
+from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.deployment.hub import checkpoint_file
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.embedding_map import MapMethod, map_embeddings
@@ -97,18 +99,23 @@ def _with_recordings(options: ExploreOptions, given: Embeddings | None) -> Explo
         path = packaged_classifier() if options.checkpoint is None else checkpoint_file(options.checkpoint)
         checkpoint = load_encoder(path)
         store = named.open_store(checkpoint.preprocessing.sampling_rate_hz)
+        labels = _labels(named, store)
         rows = draw_rows(len(store), options.max_records, options.seed)
         values = embed(checkpoint.encoder, checkpoint.preprocessing, store, rows)
         known = {"checkpoint": path.name, "encoder": type(checkpoint.encoder).__name__}
         facts = _facts(known, rows, len(store))
     else:
         store = named.open_store(_rate_hz(given.facts))
+        labels = _labels(named, store)
         chosen = draw_rows(len(given.values), options.max_records, options.seed)
         rows = rows_of(store, given.record_ids, options.embeddings or Path())[chosen]
         values, facts = given.values[chosen], _facts(given.facts, chosen, len(given.values))
-    labels = named.labels(store) if store.label_set_names else None
-    laid_out = map_embeddings(values, options.method, options.seed)
-    return explored_records(store, labels, rows, laid_out, facts)
+    return explored_records(store, labels, rows, map_embeddings(values, options.method, options.seed), facts)
+
+
+def _labels(named: LabelledDataOptions, store: RecordStore) -> Labels | None:
+    """Labels of the store; None of a folder that has none. Asked for before anything takes time."""
+    return named.labels(store) if store.label_set_names else None
 
 
 def _rate_hz(facts: dict[str, Any]) -> float:
