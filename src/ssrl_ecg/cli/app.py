@@ -63,8 +63,7 @@ def main(argv: list[str]) -> int:
     with TemporaryDirectory(prefix="ssrl-ecg-app-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # what is uploaded lies here until it is read, and is gone afterwards
         site = build_site(options)
-        print(f"http://{options.host}:{options.port or 'PORT'}  (Ctrl-C ends it)", flush=True)
-        server.run(site, host=options.host, port=options.port, log_level="warning", access_log=False)
+        server.run(site, host=options.host, port=options.port, log_level="info", access_log=False)
     return DONE
 
 
