@@ -107,7 +107,7 @@ def test_every_command_of_a_page_runs(name, prepared, tmp_path, monkeypatch, blo
     n_run = 0
     for block in blocks_of(ROOT / "docs" / f"{name}.md"):
         if block.language == "python" and name in IN_PYTHON:
-            exec(compile(block.text, name, "exec"), names)
+            exec(compile(block.text, name, "exec", dont_inherit=True), names)
             n_run += 1
         for line in block.commands if block.language == "bash" and not block.is_exempt else []:
             if line.startswith("ssrl-ecg "):
