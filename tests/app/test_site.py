@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -120,6 +122,16 @@ def test_a_second_classifier_is_asked_only_when_it_is_compared(checkpoint):
     token = desk.open_example("normal")
     assert list(desk.shelf.find(token).predictions) == ["one"]
     assert list(desk.shelf.find(desk.compare(token, "two")).predictions) == ["one", "two"]
+
+
+def test_drawing_for_several_visitors_at_once_leaves_the_settings_of_figures_alone(client, desk):
+    token = desk.open_example("normal")
+    before = dict(mpl.rcParams)
+    with ThreadPoolExecutor(4) as visitors:
+        answers = list(visitors.map(lambda kind: client.get(f"/report/{token}.{kind}"), ("html", "pdf") * 2))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text.partition("<dt>made")[0] for answer in answers[::2]}) == 1
+    assert dict(mpl.rcParams) == before
 
 
 def test_nobody_waits_longer_than_the_limit(checkpoint, monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 from ssrl_ecg.app.examples import example
@@ -68,6 +69,7 @@ class Desk:
         self.predictors, self._index, self.limits = dict(predictors), index, limits or PageLimits()
         self.shelf: Shelf[RecordingAnalysis] = Shelf(self.limits.keep_s, self.limits.max_kept)
         self.inbox: Shelf[list[Upload] | InputError] = Shelf(self.limits.timeout_s, N_UPLOADS)
+        self._drawing = Lock()
         self._workers = ThreadPoolExecutor(N_WORKERS, thread_name_prefix="page")
 
     @property
@@ -113,6 +115,11 @@ class Desk:
         explained = self._in_time(lambda: explain(analysis, self.first, class_name))
         self.shelf.keep(explained, token)
         return explained
+
+    def draw(self, make: Callable[[], T]) -> T:
+        """Let one visitor draw at a time: matplotlib's settings, which drawing changes for a while, are everybody's."""
+        with self._drawing:
+            return make()
 
     def close(self) -> None:
         """Let the workers go."""

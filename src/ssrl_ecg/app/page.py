@@ -62,7 +62,7 @@ class Page:
         self._files = gr.File(label="Recording", file_count="multiple", height=160, elem_id="files")
         gr.HTML(
             '<p class="hint">WFDB (header and signal file together), EDF, DICOM, SCP, XML, MATLAB, HDF5, NumPy, CSV; '
-            f"{limits.max_upload_mb:g} MB at most, of which the first {limits.longest_s:g} s are used.</p>"
+            f"at most {limits.max_upload_mb:g} MB, and the first {limits.longest_s:g} s are used.</p>"
         )
         with gr.Accordion("Rate, unit or leads not in the file?", open=False):
             self._rate_hz = gr.Number(value=None, label="Sampling rate in Hz", minimum=0)
@@ -122,7 +122,11 @@ class Page:
             explained = self._desk.explain(token, class_name)
         except InputError as error:
             return {self._status: _refusal(error), self._explanation: ""}
-        return {self._status: _heading(token, explained), self._explanation: _explanation(explained)}
+        return {self._status: _heading(token, explained), self._explanation: self._explanation_of(explained)}
+
+    def _explanation_of(self, analysis: RecordingAnalysis) -> str:
+        explanation = analysis.explanation
+        return "" if explanation is None else self._desk.draw(lambda: pieces.explanation_html(analysis, explanation))
 
     def _show(self, work: Callable[[], str], also: Shown) -> Iterator[Shown]:
         """Show the answers as soon as they are there, then the drawing, then what mattered; or why not."""
@@ -130,9 +134,9 @@ class Page:
             token = work()
             analysis = self._desk.shelf.find(token)
             yield {**also, **self._shown(token, analysis)}
-            yield {self._waves: pieces.waves_html(analysis)}
+            yield {self._waves: self._desk.draw(lambda: pieces.waves_html(analysis))}
             explained = self._desk.explain(token, analysis.likeliest)
-            yield {self._explanation: _explanation(explained)}
+            yield {self._explanation: self._explanation_of(explained)}
         except InputError as error:
             yield {**also, **self._nothing(), self._status: _refusal(error)}
         except Exception:  # our mistake: the server's log has it, the visitor is told no more than that
@@ -154,10 +158,6 @@ class Page:
     def _nothing(self) -> Shown:
         empty: Shown = dict.fromkeys((self._answers, self._waves, self._explanation, self._neighbours), "")
         return {**empty, self._token: "", self._files: None, self._class: gr.update(visible=False)}
-
-
-def _explanation(analysis: RecordingAnalysis) -> str:
-    return "" if analysis.explanation is None else pieces.explanation_html(analysis, analysis.explanation)
 
 
 def _refusal(error: InputError) -> str:

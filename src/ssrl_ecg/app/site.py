@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from ssrl_ecg.app.page import Page
 from ssrl_ecg.app.uploads import Upload, receive
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.pages import style_sheet
+from ssrl_ecg.evaluation.recording_analysis import RecordingAnalysis
 from ssrl_ecg.evaluation.recording_page import report_html
 from ssrl_ecg.evaluation.recording_pdf import report_pdf
 
@@ -104,13 +106,18 @@ def _add_reports(site: FastAPI, desk: Desk) -> None:
             "made": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
             "answers by": ", ".join(analysis.predictions),
         }
-        content = report_pdf(analysis, facts) if kind == "pdf" else report_html(analysis, facts).encode()
+        make = report_pdf if kind == "pdf" else _encoded_html
+        content = desk.draw(lambda: make(analysis, facts))
         name = re.sub(r"[^A-Za-z0-9]+", "-", analysis.name).strip("-") or "recording"
         headers = {
             "Content-Disposition": f'attachment; filename="ecg-report-{name}.{kind}"',
             "Cache-Control": "no-store",
         }
         return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
+
+
+def _encoded_html(analysis: RecordingAnalysis, facts: Mapping[str, str]) -> bytes:
+    return report_html(analysis, facts).encode()
 
 
 class _Policy:
