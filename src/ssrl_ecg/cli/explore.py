@@ -126,6 +126,7 @@ def _rate_hz(facts: dict[str, Any]) -> float:
 
 
 def _facts(known: dict[str, Any], rows: NDArray[np.int64], n_records: int) -> dict[str, str]:
-    told = {name: str(known[name]) for name in ("checkpoint", "checkpoint_sha256", "encoder") if name in known}
+    names: tuple[str, ...] = ("checkpoint", "checkpoint_sha256", "encoder")
     is_part = len(rows) < n_records
-    return {**told, "records": f"{len(rows):,} of {n_records:,}, drawn at random" if is_part else f"{n_records:,}"}
+    amount = f"{len(rows):,} of {n_records:,}, drawn at random" if is_part else f"{n_records:,}"
+    return {name: str(known[name]) for name in names if name in known} | {"records": amount}
