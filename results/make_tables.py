@@ -19,7 +19,9 @@ from table_words import made_by, number, signed, table
 
 RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
-DOCUMENTS = ("README.md", "docs/results.md", "docs/leaderboard.md", "docs/robustness.md")
+DOCUMENTS = (
+    "README.md", "docs/results.md", "docs/leaderboard.md", "docs/robustness.md", "docs/segmentation.md",
+)  # fmt: skip
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ssrl_ecg.evaluation.figure_files import frame_csv
 from ssrl_ecg.evaluation.report import read_results
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_rows
 
@@ -19,15 +20,15 @@ EXPERIMENTS = ("few-labels", "label-fractions", "ssrl-ecg-table")
 
 @pytest.fixture(scope="module")
 def tables():
+    return load("make_tables")
+
+
+def load(name):
+    specification = importlib.util.spec_from_file_location(name, RESULTS / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(RESULTS))  # as for a script that is run
-        return load_make_tables()
-
-
-def load_make_tables():
-    specification = importlib.util.spec_from_file_location("make_tables", RESULTS / "make_tables.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+        specification.loader.exec_module(module)
     return module
 
 
@@ -36,6 +37,14 @@ def test_documents_say_what_the_files_say(tables):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert tables.render(text, name) == text, f"{name} is stale: python results/make_tables.py"
         assert "<!-- table:" in text
+
+
+def test_figures_show_what_the_files_say():
+    make_figures = load("make_figures")
+    for figure in make_figures.every_figure():
+        kept = make_figures.FIGURES / f"{figure.name}.csv"
+        assert kept.read_bytes() == frame_csv(figure.frame), f"{kept.name} is stale: python results/make_figures.py"
+        assert kept.with_suffix(".png").stat().st_size > 10_000
 
 
 def test_every_relative_link_of_the_documents_leads_somewhere(tables):

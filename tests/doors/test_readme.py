@@ -21,7 +21,8 @@ def readme_commands() -> list[str]:
 
 def test_the_readme_shows_the_whole_way():
     commands = {line.split()[1] for line in readme_commands()}
-    assert commands == {"demo", "data", "run", "pretrain", "finetune", "probe", "supervised", "evaluate", "measure"}
+    steps = {"pretrain", "finetune", "probe", "supervised", "evaluate"}
+    assert commands == {"demo", "data", "run", *steps, "predict", "embed", "explore", "measure"}
 
 
 def write_record(folder: Path, name: str, seed: int) -> None:
