@@ -23,7 +23,7 @@ from ssrl_ecg.evaluation.transfer.arms import ForestArm, LogisticArm, NetworkArm
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining
 from ssrl_ecg.evaluation.transfer.crossfit import BeatArm, confusion, cross_fit, thinned
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats, read_holter_record
-from ssrl_ecg.evaluation.transfer.jobs import WINDOW_S
+from ssrl_ecg.evaluation.transfer.jobs import N_BESIDE_SHAPES, WINDOW_S
 from ssrl_ecg.evaluation.transfer.tables import counted
 from ssrl_ecg.evaluation.transfer.task import beat_folds
 from ssrl_ecg.files import write_json
@@ -55,10 +55,18 @@ def trials(beats: HolterBeats, encoder: Encoder) -> dict[str, tuple[Any, Callabl
             {},
             lambda facts=facts: ForestArm(joined(shape_features(beats), facts), beats.classes),
         )
-        found[f"frozen, {track}"] = (
-            {},
-            lambda facts=facts: LogisticArm(joined(frozen_features(encoder, beats, known), facts), beats.classes),
+        frozen = lambda facts=facts: joined(frozen_features(encoder, beats, known), facts)  # noqa: E731
+        beside = (
+            lambda facts=facts: joined(  # noqa: E731
+                np.concatenate(
+                    [frozen_features(encoder, beats, known)[:, :N_BESIDE_SHAPES], shape_features(beats)], axis=1
+                ),
+                facts,
+            )
         )
+        found[f"frozen, {track}"] = {}, lambda of=frozen: LogisticArm(of(), beats.classes)
+        found[f"frozen forest, {track}"] = {}, lambda of=frozen: ForestArm(of(), beats.classes)
+        found[f"frozen and shapes, {track}"] = {}, lambda of=beside: ForestArm(of(), beats.classes)
     for name, training in TRAININGS.items():
         build = lambda training=training: NetworkArm(lambda seed: encoder, beats, beats.rr, training)  # noqa: E731
         found[f"fine-tuned, rr, {name}"] = as_config(training), build

@@ -34,14 +34,17 @@ from ssrl_ecg.training.embed import module_hash
 from ssrl_ecg.training.loop import stream_seed
 from ssrl_ecg.training.run import as_config
 
-VERSION = 1
+VERSION = 2
 """Of what a cell holds and how it is made; raised when either changes."""
 
-Kind = Literal["frozen", "finetuned", "scratch", "random", "forest", "minirocket"]
+Kind = Literal["frozen", "combined", "finetuned", "scratch", "random", "forest", "minirocket"]
+_PRETRAINED = ("frozen", "combined", "finetuned")
 TRACKS = {"beat": "beat alone", "rr": "beat and RR intervals"}
 """What every row is given, by the name used in files and in words."""
 FLOOR = "random forest"
 """The row that all others are compared with."""
+N_BESIDE_SHAPES = 40
+"""Principal components of an encoder's features that are set beside the shapes; chosen on DS1."""
 WINDOW_S = 1.28
 """Length of what is shown of a recording around a beat; half of what encoders were trained on, so that there is little
 of the neighbouring beats in it: what they say is the second input."""
@@ -57,13 +60,11 @@ class Row:
         name: how the tables call it.
         kind: what learns.
         checkpoint: encoder that it starts from, or whose architecture and input it takes; None for floors without one.
-        draws: whether a seed changes it; one that does not has one cell.
     """
 
     name: str
     kind: Kind
     checkpoint: EncoderCheckpoint | None = None
-    draws: bool = True
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -75,7 +76,7 @@ class Row:
     def settings(self) -> dict[str, Any]:
         """Plain values that its cells depend on."""
         encoder = None if self.checkpoint is None else self.checkpoint.encoder
-        weights = module_hash(encoder) if encoder is not None and self.kind in ("frozen", "finetuned") else ""
+        weights = module_hash(encoder) if encoder is not None and self.kind in _PRETRAINED else ""
         architecture = None if encoder is None else (type(encoder).__name__, encoder.config.to_dict())
         preprocessing = self.preprocessing.to_dict()
         return {"kind": self.kind, "preprocessing": preprocessing, "encoder": architecture, "weights": weights}
@@ -84,7 +85,7 @@ class Row:
         """The pretrained encoder, or one of its architecture with fresh weights."""
         assert self.checkpoint is not None
         encoder = self.checkpoint.encoder
-        if self.kind in ("frozen", "finetuned"):
+        if self.kind in _PRETRAINED:
             return encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
@@ -94,7 +95,9 @@ class Row:
 def transfer_rows(
     checkpoints: Mapping[str, EncoderCheckpoint], finetuned: Sequence[str], *, minirocket: bool
 ) -> list[Row]:
-    """List the rows: encoders frozen and fine-tuned, one from scratch, one random and frozen, and the floors.
+    """List the rows: encoders frozen, alone and beside the floor's shapes, and fine-tuned; without pretraining; floors.
+
+    What is frozen is read by the floor's own learner, so that these rows differ in features alone.
 
     Args:
         checkpoints: name -> pretrained encoder; the first gives architecture and input of the row from scratch and of
@@ -104,7 +107,8 @@ def transfer_rows(
     """
     first = next(iter(checkpoints.values()))
     return [
-        *(Row(f"{name}, frozen", "frozen", one, draws=False) for name, one in checkpoints.items()),
+        *(Row(f"{name}, frozen", "frozen", one) for name, one in checkpoints.items()),
+        *(Row(f"{name}, frozen, and shapes", "combined", one) for name, one in checkpoints.items()),
         *(Row(f"{name}, fine-tuned", "finetuned", checkpoints[name]) for name in finetuned),
         Row("supervised from scratch", "scratch", first),
         Row("random encoder, frozen", "random", first),
@@ -138,11 +142,14 @@ def _features(task: TransferTask, row: Row, seed: int) -> Features:
         return shape_features(beats)
     if row.kind == "minirocket":
         return minirocket_beats(beats, thinned(beats, train), seed=seed)
-    return frozen_features(row.encoder(seed), beats, thinned(beats, train))
+    features = frozen_features(row.encoder(seed), beats, thinned(beats, train))
+    if row.kind == "combined":
+        return np.concatenate([features[:, :N_BESIDE_SHAPES], shape_features(beats)], axis=1)
+    return features
 
 
 def make_jobs(rows: Sequence[Row], task: TransferTask, training: BeatTraining, seeds: Sequence[int]) -> list[CellJob]:
-    """List every cell: each row on each input, with each seed where it draws anything."""
+    """List every cell: each row on each input, with each seed."""
     bench = Workbench(task, training)
     jobs = []
     for row in rows:
@@ -155,7 +162,7 @@ def make_jobs(rows: Sequence[Row], task: TransferTask, training: BeatTraining, s
                     identity=identity_of(VERSION, settings, track, seed, task.fingerprint, task.train, task.test),
                     compute=partial(compute_cell, bench, row, track, seed),
                 )
-                for seed in (seeds if row.draws else seeds[:1])
+                for seed in seeds
             ]
     return jobs
 
@@ -188,5 +195,5 @@ def make_arm(bench: Workbench, row: Row, track: str, beats: HolterBeats) -> Beat
     if row.kind in ("finetuned", "scratch"):
         return NetworkArm(row.encoder, beats, facts, bench.training)
     joined: Callable[[int], Features] = lambda seed: np.concatenate([bench.features(row, seed), facts], axis=1)  # noqa: E731
-    kind = ForestArm if row.kind == "forest" else LogisticArm
+    kind = LogisticArm if row.kind == "minirocket" else ForestArm
     return kind(joined, beats.classes)
