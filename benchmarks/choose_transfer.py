@@ -49,24 +49,29 @@ def trials(beats: HolterBeats, encoder: Encoder) -> dict[str, tuple[Any, Callabl
     def joined(features: np.ndarray, facts: np.ndarray) -> Callable[[int], np.ndarray]:
         return lambda seed: np.concatenate([features, facts], axis=1)
 
+    def shapes() -> np.ndarray:
+        return shape_features(beats)
+
+    def frozen() -> np.ndarray:
+        return frozen_features(encoder, beats, known)
+
+    def beside() -> np.ndarray:
+        return np.concatenate([frozen()[:, :N_BESIDE_SHAPES], shapes()], axis=1)
+
     found: dict[str, tuple[Any, Callable[[], BeatArm]]] = {}
     for track, facts in tracks.items():
-        found[f"forest, {track}"] = (
-            {},
-            lambda facts=facts: ForestArm(joined(shape_features(beats), facts), beats.classes),
-        )
-        frozen = lambda facts=facts: joined(frozen_features(encoder, beats, known), facts)  # noqa: E731
-        beside = (
-            lambda facts=facts: joined(  # noqa: E731
-                np.concatenate(
-                    [frozen_features(encoder, beats, known)[:, :N_BESIDE_SHAPES], shape_features(beats)], axis=1
+        for name, learner, features in (
+            ("forest", ForestArm, shapes),
+            ("frozen", LogisticArm, frozen),
+            ("frozen forest", ForestArm, frozen),
+            ("frozen and shapes", ForestArm, beside),
+        ):
+            found[f"{name}, {track}"] = (
+                {},
+                lambda learner=learner, features=features, facts=facts: learner(
+                    joined(features(), facts), beats.classes
                 ),
-                facts,
             )
-        )
-        found[f"frozen, {track}"] = {}, lambda of=frozen: LogisticArm(of(), beats.classes)
-        found[f"frozen forest, {track}"] = {}, lambda of=frozen: ForestArm(of(), beats.classes)
-        found[f"frozen and shapes, {track}"] = {}, lambda of=beside: ForestArm(of(), beats.classes)
     for name, training in TRAININGS.items():
         build = lambda training=training: NetworkArm(lambda seed: encoder, beats, beats.rr, training)  # noqa: E731
         found[f"fine-tuned, rr, {name}"] = as_config(training), build
