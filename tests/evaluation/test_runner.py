@@ -228,12 +228,14 @@ def test_warnings_of_workers_come_through_once(tmp_path):
 
 
 SLOW_RUN = """
-    import sys, time
+    import signal, sys, time
     from functools import partial
     from pathlib import Path
     import numpy as np
     from ssrl_ecg.evaluation.cell_jobs import CellJob
     from ssrl_ecg.evaluation.runner import Execution, run_cells
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background ignores it
 
     def draw(k):
         time.sleep(1)
