@@ -159,6 +159,15 @@ def test_a_file_of_somebody_else_is_refused(tmp_path):
     refused(load_encoder, path, "not a checkpoint of this toolkit")
 
 
+def test_reading_a_classifier_does_not_load_torch_s_compiler():
+    """It would take longer than all the rest of predicting one file."""
+    code = (
+        "import sys; from ssrl_ecg.training.checkpoint import load_classifier; from ssrl_ecg.weights import "
+        "packaged_classifier; load_classifier(packaged_classifier()); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_a_huge_file_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "MAX_BYTES", 100)
     refused(load_encoder, saved_encoder(tmp_path / "e"), "too large")

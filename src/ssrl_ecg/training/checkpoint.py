@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ssrl_ecg.data.labels import Task
 from ssrl_ecg.errors import InputError
@@ -369,12 +370,23 @@ def _check_leads(encoder: Encoder, preprocessing: Preprocessing, *, each_by_itse
         raise InputError("encoder and preprocessing differ in leads", expected=encoder.config.n_leads, found=n_leads)
 
 
+class _NothingDrawn(TorchFunctionMode):
+    """Initial weights are not drawn: without memory they have no values, and torch would load its compiler for them."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Leave the tensor of an in-place draw as it is."""
+        drawn = args and func.__name__ in ("normal_", "uniform_")
+        return args[0] if drawn else func(*args, **(kwargs or {}))
+
+
 def _filled(build: Callable[[], _Module], tensors: Mapping[str, Tensor]) -> _Module:
     """Build a module, fill it with the tensors and put it into eval mode.
 
     It is built without memory first, so that a header that promises a huge network costs nothing.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NothingDrawn():
         planned = build()
     wanted = {name: tuple(value.shape) for name, value in planned.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}
