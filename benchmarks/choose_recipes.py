@@ -2,9 +2,10 @@
 
     python benchmarks/choose_recipes.py supervised|simclr|finetune[-again|-third] --data PTBXL_SAMPLE --store STORE
 
-and ``attention`` for the attention probe. Three rounds; in each the supervised row gets as many trials as the
+``simclr-rotation``, and ``attention`` for the attention probe. Three rounds; in each the supervised row gets as many trials as the
 self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against 4 and 4. The first two
-rounds are from before label subsets kept the combinations of classes; the third has more subsets.
+rounds are from before label subsets kept the combinations of classes; the third has more subsets. Six trials of
+rotation came later, to SimCLR alone.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
 
@@ -19,15 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ssrl_ecg.augmentations.amplitude_scaling import AmplitudeScaling, AmplitudeScalingConfig
-from ssrl_ecg.augmentations.base import Augmentation
+from ssrl_ecg.augmentations.base import Augmentation, Parameters
 from ssrl_ecg.augmentations.channel_noise import ChannelNoise, ChannelNoiseConfig
 from ssrl_ecg.augmentations.lead_dropout import LeadDropout, LeadDropoutConfig
 from ssrl_ecg.augmentations.random_resized_crop import RandomResizedCrop, RandomResizedCropConfig
 from ssrl_ecg.augmentations.recipes import RECIPES, Recipe
 from ssrl_ecg.augmentations.time_out import TimeOut, TimeOutConfig
-from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig
+from ssrl_ecg.augmentations.twelve_leads import INDEPENDENT, TWELVE_FROM_EIGHT
+from ssrl_ecg.augmentations.vcg_rotation import VCGRotation, VCGRotationConfig, rotation
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.splits import recipe_split
 from ssrl_ecg.data.store import build_store
@@ -37,6 +40,7 @@ from ssrl_ecg.evaluation.trials import run_trials
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.signals.vcg import DOWER, INVERSE_DOWER
 from ssrl_ecg.training.attention_probe import AttentionProbeConfig, whole_record_maps
 from ssrl_ecg.training.classify import FINETUNING, ClassifyConfig
 from ssrl_ecg.training.embed import embed
@@ -59,6 +63,27 @@ def turned(angle: float, *, crop: bool = False) -> Recipe:
         TimeOut(TimeOutConfig()),
     )
     return Recipe((*first, *rest), f"turned-{angle:g}{'-crop' if crop else ''}")
+
+
+class DipoleRotation(VCGRotation):
+    """The form 3KG gives its rotation: what a single dipole cannot explain is lost, not kept."""
+
+    name = "vcg-plain"
+
+    def _transform(self, signal_mv: Tensor, parameters: Parameters, sampling_rate_hz: float) -> Tensor:
+        own = signal_mv.index_select(0, parameters.rows)
+        dipole = torch.from_numpy(INVERSE_DOWER).to(own) @ own[:, INDEPENDENT]
+        turned = (parameters["xyz_scale"].unsqueeze(2) * rotation(parameters["xyz_radians"])).to(own)
+        return (TWELVE_FROM_EIGHT @ torch.from_numpy(DOWER)).to(own) @ turned @ dipole
+
+
+def rotated(kind: type[VCGRotation], angle: float, chance: float, *, crop: bool, leads: bool) -> Recipe:
+    """Turn the heart by up to ``angle`` degrees with this chance, scale, time-out; crop first, silence leads last."""
+    turn = kind(VCGRotationConfig(largest_angle_degrees=angle, scale=(1.0, 1.0), probability=chance))
+    first = (RandomResizedCrop(RandomResizedCropConfig()),) if crop else ()
+    last = (LeadDropout(LeadDropoutConfig()),) if leads else ()
+    middle = (turn, AmplitudeScaling(AmplitudeScalingConfig()), TimeOut(TimeOutConfig()))
+    return Recipe((*first, *middle, *last), "a")
 
 
 class Bench:
@@ -245,6 +270,19 @@ def simclr_plans_third(bench: Bench) -> list[ArmPlan]:
     ]
 
 
+def simclr_plans_rotation(bench: Bench) -> list[ArmPlan]:
+    """Rotation with and without what a dipole cannot explain."""
+    plans = [
+        ("plain45 crop", rotated(DipoleRotation, 45, 1.0, crop=True, leads=False)),
+        ("plain45 half crop", rotated(DipoleRotation, 45, 0.5, crop=True, leads=False)),
+        ("plain20", rotated(DipoleRotation, 20, 1.0, crop=False, leads=False)),
+        ("plain20 crop leads", rotated(DipoleRotation, 20, 1.0, crop=True, leads=True)),
+        ("keep20 crop leads", rotated(VCGRotation, 20, 1.0, crop=True, leads=True)),
+        ("plain45 half crop leads", rotated(DipoleRotation, 45, 0.5, crop=True, leads=True)),
+    ]
+    return [bench.simclr(name, SimCLRConfig(), recipe, PretrainConfig()) for name, recipe in plans]
+
+
 def finetune_plans_third(bench: Bench) -> list[ArmPlan]:
     """Shorter schedules."""
     plan, plain = bench.tuner(SimCLRConfig(), RECIPES["crop-timeout-leads"](), PretrainConfig()), RECIPES["none"]()
@@ -284,6 +322,7 @@ PLANS = {
     "supervised-third": supervised_plans_third,
     "simclr-third": simclr_plans_third,
     "finetune-third": finetune_plans_third,
+    "simclr-rotation": simclr_plans_rotation,
 }
 
 
@@ -301,7 +340,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     arguments = parser.parse_args()
-    bench = ready(arguments.data, arguments.store, (5, 5, 1) if arguments.part.endswith("third") else (4, 2, 1))
+    bench = ready(
+        arguments.data, arguments.store, (5, 5, 1) if arguments.part.endswith(("third", "rotation")) else (4, 2, 1)
+    )
     bench.run(arguments.part, PLANS[arguments.part](bench))
 
 
