@@ -3,9 +3,9 @@
     python benchmarks/choose_recipes.py supervised|simclr|finetune[-again|-third] --data PTBXL_SAMPLE --store STORE
 
 ``simclr-rotation``, and ``attention`` for the attention probe. Three rounds; in each the supervised row gets as many
-trials as the self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against 4 and 4. The first two
-rounds are from before label subsets kept the combinations of classes; the third has more subsets. Six trials of
-rotation came later, to SimCLR alone.
+trials as the self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against 4 and 4.
+The first two rounds are from before label subsets kept the combinations of classes; the third has more subsets. Six
+trials of rotation came later, to SimCLR alone.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
 
