@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from ssrl_ecg.data.labels import Task
 from ssrl_ecg.errors import InputError
@@ -23,6 +22,7 @@ from ssrl_ecg.files import atomic_path, jsonable
 from ssrl_ecg.models import ENCODERS, HEADS
 from ssrl_ecg.models.classifier import Classifier, head_input_dim
 from ssrl_ecg.models.encoder import Encoder
+from ssrl_ecg.models.filling import filled
 from ssrl_ecg.models.unet import UNet, UNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
 
@@ -32,8 +32,6 @@ _KINDS = ("encoder", "classifier", "segmenter")
 _RELIABILITY = "reliability."
 MAX_BYTES = 4 * 2**30
 """Larger files are refused before they are opened."""
-
-_Module = TypeVar("_Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def load_encoder(
         if header["kind"] != "encoder":
             prefix = "encoder."
             tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        encoder = _filled(lambda: _build_encoder(header), tensors)
+        encoder = filled(lambda: _build_encoder(header), tensors)
         return EncoderCheckpoint(encoder, _preprocessing(header, encoder), dict(**header["provenance"]))
 
 
@@ -189,7 +187,7 @@ def load_classifier(path: str | Path) -> ClassifierCheckpoint:
         reliability = _taken_reliability(header, tensors)
         if header["kind"] != "classifier":
             raise InputError("this checkpoint holds an encoder without a head; train one with finetune or probe")
-        classifier = _filled(lambda: _build_classifier(header), tensors)
+        classifier = filled(lambda: _build_classifier(header), tensors)
         classes, thresholds = tuple(header["classes"]), header["thresholds"]
         if len(classes) != classifier.head.n_outputs or not all(isinstance(name, str) for name in classes):
             raise InputError("class names do not fit the outputs", field="classes", expected=classifier.head.n_outputs)
@@ -233,7 +231,7 @@ def load_segmenter(path: str | Path) -> SegmenterCheckpoint:
         if header["kind"] != "segmenter":
             what = "this checkpoint does not segment waves; train one with ssrl-ecg segment train"
             raise InputError(what, field="kind", expected="segmenter", found=header["kind"])
-        unet = _filled(lambda: UNet(_build_encoder(header), UNetConfig.from_dict(header["decoder"])), tensors)
+        unet = filled(lambda: UNet(_build_encoder(header), UNetConfig.from_dict(header["decoder"])), tensors)
         preprocessing = Preprocessing.from_dict(header["preprocessing"])
         _check_leads(unet.encoder, preprocessing, each_by_itself=unet.encoder.config.n_leads == 1)
         return SegmenterCheckpoint(unet, preprocessing, dict(**header["provenance"]))
@@ -368,34 +366,3 @@ def _check_leads(encoder: Encoder, preprocessing: Preprocessing, *, each_by_itse
     n_leads = len(preprocessing.leads)
     if n_leads != encoder.config.n_leads and not each_by_itself:
         raise InputError("encoder and preprocessing differ in leads", expected=encoder.config.n_leads, found=n_leads)
-
-
-class _NothingDrawn(TorchFunctionMode):
-    """Initial weights are not drawn: without memory they have no values, and torch would load its compiler for them."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Leave the tensor of an in-place draw as it is."""
-        drawn = args and func.__name__ in ("normal_", "uniform_")
-        return args[0] if drawn else func(*args, **(kwargs or {}))
-
-
-def _filled(build: Callable[[], _Module], tensors: Mapping[str, Tensor]) -> _Module:
-    """Build a module, fill it with the tensors and put it into eval mode.
-
-    It is built without memory first, so that a header that promises a huge network costs nothing.
-    """
-    with torch.device("meta"), _NothingDrawn():
-        planned = build()
-    wanted = {name: tuple(value.shape) for name, value in planned.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in sorted({*wanted, *given}):
-        if wanted.get(name) != given.get(name):
-            what = f"the weights do not fit {type(planned).__name__}"
-            expected, found = wanted.get(name, "no such tensor"), given.get(name, "no such tensor")
-            raise InputError(what, field=name, expected=expected, found=found)
-    with torch.random.fork_rng(devices=[]):
-        module = build()
-    module.load_state_dict(dict(tensors))
-    return module.eval()
