@@ -2,10 +2,10 @@
 
     python benchmarks/choose_recipes.py supervised|simclr|finetune[-again|-third] --data PTBXL_SAMPLE --store STORE
 
-``simclr-rotation``, and ``attention`` for the attention probe. Three rounds; in each the supervised row gets as many
-trials as the self-supervised rows: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against 4 and 4.
-The first two rounds are from before label subsets kept the combinations of classes; the third has more subsets. Six
-trials of rotation came later, to SimCLR alone.
+and supervised-fourth, simclr-fourth, simclr-rotation, byol, attention. In every round the supervised row gets as many
+trials as all self-supervised rows together: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against
+4 and 4, and 18 against 9 of SimCLR, 5 of the attention probe and 4 of BYOL. The first two rounds and the attention
+probe's are from before label subsets kept the combinations of classes; the later ones have more subsets.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
 
@@ -37,6 +37,8 @@ from ssrl_ecg.data.store import build_store
 from ssrl_ecg.evaluation.arms import AttentionProbeArm, ProbeArm, TrainedArm
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
 from ssrl_ecg.evaluation.trials import run_trials
+from ssrl_ecg.methods.byol import BYOL, BYOLConfig
+from ssrl_ecg.methods.method import Method, ViewPlan
 from ssrl_ecg.methods.simclr import SimCLR, SimCLRConfig
 from ssrl_ecg.models import ResNet1D, ResNetConfig
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -112,18 +114,33 @@ class Bench:
             name, "supervised", {"config": config, "recipe": recipe.to_dict(), "encoder": ENCODER}, lambda: arm
         )
 
-    def pretrained(self, method: SimCLRConfig, recipe: Recipe, config: PretrainConfig) -> tuple[ResNet1D, np.ndarray]:
+    def pretrained(
+        self,
+        method: SimCLRConfig | BYOLConfig,
+        recipe: Recipe,
+        config: PretrainConfig,
+        kind: type[Method] = SimCLR,
+    ) -> tuple[ResNet1D, np.ndarray]:
         encoder = pretrain(
-            lambda: SimCLR(ResNet1D(ENCODER), method), self.store, self.split.train, preprocessing=self.preprocessing,
+            lambda: kind(ResNet1D(ENCODER), method), self.store, self.split.train, preprocessing=self.preprocessing,
             recipe=recipe, config=config, compute=BF16, watch_labels=self.labels, progress=False,
         ).encoder  # fmt: skip
         return encoder, embed(encoder, self.preprocessing, self.store, np.arange(len(self.store)))
 
-    def simclr(self, name: str, method: SimCLRConfig, recipe: Recipe, config: PretrainConfig) -> ArmPlan:
+    def frozen(
+        self,
+        name: str,
+        method: SimCLRConfig | BYOLConfig,
+        recipe: Recipe,
+        config: PretrainConfig,
+        kind: type[Method] = SimCLR,
+    ) -> ArmPlan:
         settings = {"method": method, "recipe": recipe.to_dict(), "pretrain": config, "encoder": ENCODER}
+        if kind is not SimCLR:
+            settings["kind"] = kind.__name__
 
         def build() -> ProbeArm:
-            features = self.pretrained(method, recipe, config)[1]
+            features = self.pretrained(method, recipe, config, kind)[1]
             return ProbeArm(name, "method", lambda _: features)
 
         return ArmPlan(name, "method", settings, build)
@@ -181,12 +198,12 @@ def simclr_plans(bench: Bench) -> list[ArmPlan]:
     base = PretrainConfig(epochs=60)
     crop, tau = RECIPES["crop-timeout"](), SimCLRConfig(temperature=0.1)
     return [
-        bench.simclr("crop-timeout tau .1", tau, crop, base),
-        bench.simclr("turned 45 tau .1", tau, turned(45), base),
-        bench.simclr("turned 20 crop tau .1", tau, turned(20, crop=True), base),
-        bench.simclr("full tau .07", SimCLRConfig(temperature=0.07), RECIPES["full"](), base),
-        bench.simclr("crop-timeout tau .3", SimCLRConfig(temperature=0.3), crop, base),
-        bench.simclr("crop-timeout tau .1, lr 3e-3", tau, crop, replace(base, learning_rate=3e-3)),
+        bench.frozen("crop-timeout tau .1", tau, crop, base),
+        bench.frozen("turned 45 tau .1", tau, turned(45), base),
+        bench.frozen("turned 20 crop tau .1", tau, turned(20, crop=True), base),
+        bench.frozen("full tau .07", SimCLRConfig(temperature=0.07), RECIPES["full"](), base),
+        bench.frozen("crop-timeout tau .3", SimCLRConfig(temperature=0.3), crop, base),
+        bench.frozen("crop-timeout tau .1, lr 3e-3", tau, crop, replace(base, learning_rate=3e-3)),
     ]
 
 
@@ -225,9 +242,9 @@ def with_leads(fraction: float, *others: Augmentation) -> Recipe:
 def simclr_plans_again(bench: Bench) -> list[ArmPlan]:
     base, tau, leads = PretrainConfig(), SimCLRConfig(), RECIPES["crop-timeout-leads"]()
     return [
-        bench.simclr("leads .3", tau, leads, base),
-        bench.simclr("leads .5", tau, with_leads(0.5), base),
-        bench.simclr("leads .3, scaling", tau, with_leads(0.3, AmplitudeScaling(AmplitudeScalingConfig())), base),
+        bench.frozen("leads .3", tau, leads, base),
+        bench.frozen("leads .5", tau, with_leads(0.5), base),
+        bench.frozen("leads .3, scaling", tau, with_leads(0.3, AmplitudeScaling(AmplitudeScalingConfig())), base),
     ]
 
 
@@ -261,26 +278,76 @@ def simclr_plans_third(bench: Bench) -> list[ArmPlan]:
     """Half as long, without stretching, and with larger batches."""
     base, tau, leads = PretrainConfig(), SimCLRConfig(), RECIPES["crop-timeout-leads"]()
     return [
-        bench.simclr("60 passes", tau, leads, base),
-        bench.simclr("30 passes", tau, leads, replace(base, epochs=30)),
-        bench.simclr("no stretching", tau, RECIPES["timeout-leads"](), base),
-        bench.simclr(
+        bench.frozen("60 passes", tau, leads, base),
+        bench.frozen("30 passes", tau, leads, replace(base, epochs=30)),
+        bench.frozen("no stretching", tau, RECIPES["timeout-leads"](), base),
+        bench.frozen(
             "batch 256, lr 2e-3, 90 passes", tau, leads, replace(base, epochs=90, batch_size=256, learning_rate=2e-3)
         ),
     ]
 
 
+ROTATIONS = (
+    ("plain45 crop", rotated(DipoleRotation, 45, 1.0, crop=True, leads=False)),
+    ("plain45 half crop", rotated(DipoleRotation, 45, 0.5, crop=True, leads=False)),
+    ("plain20", rotated(DipoleRotation, 20, 1.0, crop=False, leads=False)),
+    ("plain20 crop leads", rotated(DipoleRotation, 20, 1.0, crop=True, leads=True)),
+    ("keep20 crop leads", rotated(VCGRotation, 20, 1.0, crop=True, leads=True)),
+    ("plain45 half crop leads", rotated(DipoleRotation, 45, 0.5, crop=True, leads=True)),
+)
+"""With and without what a dipole cannot explain."""
+
+
 def simclr_plans_rotation(bench: Bench) -> list[ArmPlan]:
-    """Rotation with and without what a dipole cannot explain."""
-    plans = [
-        ("plain45 crop", rotated(DipoleRotation, 45, 1.0, crop=True, leads=False)),
-        ("plain45 half crop", rotated(DipoleRotation, 45, 0.5, crop=True, leads=False)),
-        ("plain20", rotated(DipoleRotation, 20, 1.0, crop=False, leads=False)),
-        ("plain20 crop leads", rotated(DipoleRotation, 20, 1.0, crop=True, leads=True)),
-        ("keep20 crop leads", rotated(VCGRotation, 20, 1.0, crop=True, leads=True)),
-        ("plain45 half crop leads", rotated(DipoleRotation, 45, 0.5, crop=True, leads=True)),
+    return [bench.frozen(name, SimCLRConfig(), recipe, PretrainConfig()) for name, recipe in ROTATIONS]
+
+
+class OneWindowSimCLR(SimCLR):
+    """Both views are made from the same window."""
+
+    plan = ViewPlan(windows=1, views_per_window=2)
+
+
+def simclr_plans_fourth(bench: Bench) -> list[ArmPlan]:
+    """A narrow projection head, with two temperatures; and views that share their moment."""
+    base, leads, narrow = PretrainConfig(), RECIPES["crop-timeout-leads"](), SimCLRConfig(hidden_dim=256)
+    return [
+        bench.frozen("hidden 256", narrow, leads, base),
+        bench.frozen("hidden 256, tau .2", replace(narrow, temperature=0.2), leads, base),
+        bench.frozen("one window", SimCLRConfig(), leads, base, OneWindowSimCLR),
     ]
-    return [bench.simclr(name, SimCLRConfig(), recipe, PretrainConfig()) for name, recipe in plans]
+
+
+def supervised_plans_fourth(bench: Bench) -> list[ArmPlan]:
+    """The same rotations; rate, decay, warm-up, batch, loss and draw without augmentation; two recipes of leads."""
+    base, plain = ClassifyConfig(), RECIPES["none"]()
+    middle = replace(base, steps=100, passes=15.0, evaluate_every=10, learning_rate=5e-3)
+    return [
+        *(bench.supervised(name, recipe, middle) for name, recipe in ROTATIONS),
+        bench.supervised("lr 5e-3", plain, replace(base, learning_rate=5e-3)),
+        bench.supervised("lr 1e-3", plain, replace(base, learning_rate=1e-3)),
+        bench.supervised("weight decay 1", plain, replace(base, weight_decay=1.0)),
+        bench.supervised("warm-up .1", plain, replace(base, warmup_fraction=0.1)),
+        bench.supervised("batch 32", plain, replace(base, batch_size=32)),
+        bench.supervised("focal", plain, replace(base, loss="focal")),
+        bench.supervised("oversampled", plain, replace(base, oversample=True)),
+        bench.supervised("leads .5", with_leads(0.5), base),
+        bench.supervised("no stretching, leads .3", RECIPES["timeout-leads"](), base),
+        bench.supervised("batch 128", plain, replace(base, batch_size=128)),
+        bench.supervised("weight decay .01", plain, replace(base, weight_decay=0.01)),
+        bench.supervised("full, 100 steps", RECIPES["full"](), replace(base, steps=100)),
+    ]
+
+
+def byol_plans(bench: Bench) -> list[ArmPlan]:
+    """Views, rate and the speed of the teacher."""
+    base, leads = PretrainConfig(), RECIPES["crop-timeout-leads"]()
+    return [
+        bench.frozen("leads .3", BYOLConfig(), leads, base, BYOL),
+        bench.frozen("no lead dropout", BYOLConfig(), RECIPES["crop-timeout"](), base, BYOL),
+        bench.frozen("leads .3, tau .996", BYOLConfig(scale_half_life=False), leads, base, BYOL),
+        bench.frozen("leads .3, lr 3e-3", BYOLConfig(), leads, replace(base, learning_rate=3e-3), BYOL),
+    ]
 
 
 def finetune_plans_third(bench: Bench) -> list[ArmPlan]:
@@ -323,6 +390,9 @@ PLANS = {
     "simclr-third": simclr_plans_third,
     "finetune-third": finetune_plans_third,
     "simclr-rotation": simclr_plans_rotation,
+    "supervised-fourth": supervised_plans_fourth,
+    "simclr-fourth": simclr_plans_fourth,
+    "byol": byol_plans,
 }
 
 
@@ -340,9 +410,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     arguments = parser.parse_args()
-    bench = ready(
-        arguments.data, arguments.store, (5, 5, 1) if arguments.part.endswith(("third", "rotation")) else (4, 2, 1)
-    )
+    many = arguments.part.endswith(("third", "fourth", "rotation", "byol"))
+    bench = ready(arguments.data, arguments.store, (5, 5, 1) if many else (4, 2, 1))
     bench.run(arguments.part, PLANS[arguments.part](bench))
 
 

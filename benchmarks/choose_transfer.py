@@ -19,11 +19,18 @@ import numpy as np
 
 from ssrl_ecg.data.mitbih import AAMI_CLASSES, DS1, MITBIH
 from ssrl_ecg.evaluation.cells import identity_of
-from ssrl_ecg.evaluation.transfer.arms import ForestArm, LogisticArm, NetworkArm, frozen_features, shape_features
+from ssrl_ecg.evaluation.transfer.arms import (
+    ForestArm,
+    JointArm,
+    LogisticArm,
+    NetworkArm,
+    frozen_features,
+    shape_features,
+)
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining
 from ssrl_ecg.evaluation.transfer.crossfit import BeatArm, confusion, cross_fit, thinned
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats, read_holter_record
-from ssrl_ecg.evaluation.transfer.jobs import N_BESIDE_SHAPES, WINDOW_S
+from ssrl_ecg.evaluation.transfer.jobs import WINDOW_S
 from ssrl_ecg.evaluation.transfer.tables import counted
 from ssrl_ecg.evaluation.transfer.task import beat_folds
 from ssrl_ecg.files import write_json
@@ -32,6 +39,8 @@ from ssrl_ecg.training.checkpoint import load_encoder
 from ssrl_ecg.training.run import as_config, git_commit, tune_allocator
 
 SEED = 42
+N_BESIDE_SHAPES = 40
+"""Principal components of an encoder's features that are set beside the shapes in one of the trials."""
 LOG = Path(__file__).parents[1] / "results" / "trials" / "mitbih.json"
 TRAININGS = {
     "default": BeatTraining(),
@@ -72,6 +81,12 @@ def trials(beats: HolterBeats, encoder: Encoder) -> dict[str, tuple[Any, Callabl
                     joined(features(), facts), beats.classes
                 ),
             )
+        found[f"frozen, and forest, {track}"] = (
+            {},
+            lambda facts=facts: JointArm(
+                tuple(ForestArm(joined(features(), facts), beats.classes) for features in (frozen, shapes))
+            ),
+        )
     for name, training in TRAININGS.items():
         build = lambda training=training: NetworkArm(lambda seed: encoder, beats, beats.rr, training)  # noqa: E731
         found[f"fine-tuned, rr, {name}"] = as_config(training), build

@@ -51,10 +51,22 @@ def test_arrangement_is_that_of_the_band_and_scale_moves_its_level_alone():
     np.testing.assert_allclose(np.delete(tenfold, range(28, 36)), 0, atol=1e-3)
 
 
+def test_what_a_dipole_leaves_over_is_the_share_of_electrodes_own_noise():
+    rng = np.random.default_rng(0)
+    tones_hz = np.sin(2 * np.pi * np.arange(4, 20)[:, None] * np.arange(1000) / 100)
+    dipole, own = rng.normal(size=(12, 3)) @ tones_hz[:3], tones_hz[3:15] * 0.1
+    found = character((dipole + own)[None], 100.0)
+    singular = np.linalg.svd((dipole + own)[[LEADS.index(lead) for lead in INDEPENDENT_LEADS]], compute_uv=False) ** 2
+    np.testing.assert_allclose(np.exp(found.beyond_dipole), singular[3:].sum() / singular.sum(), rtol=0.05)
+    assert character(dipole[None], 100.0).beyond_dipole < found.beyond_dipole - 5
+    np.testing.assert_allclose(character(7 * (dipole + own)[None], 100.0).beyond_dipole, found.beyond_dipole, atol=1e-3)
+
+
 def test_dead_leads_have_finite_facts():
     found = character(np.zeros((2, 12, 300), np.float32), 100.0)
     assert np.isfinite(found.arrangement).all()
     np.testing.assert_allclose(found.levels, np.log(1e-4))
+    np.testing.assert_array_equal(found.beyond_dipole, 0)
 
 
 def test_other_leads_are_refused():

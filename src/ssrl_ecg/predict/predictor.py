@@ -141,8 +141,8 @@ class Predictor:
 
     def _character(self, recordings: Sequence[Prepared]) -> Character:
         rate_hz = self.checkpoint.preprocessing.sampling_rate_hz
-        facts = by_length(lambda signals_mv: np.concatenate(character(signals_mv, rate_hz), axis=1), recordings)
-        return Character(*np.split(facts, [N_ARRANGEMENT_FACTS], axis=1))
+        facts = by_length(lambda signals_mv: np.column_stack(character(signals_mv, rate_hz)), recordings)
+        return Character(facts[:, :N_ARRANGEMENT_FACTS], facts[:, N_ARRANGEMENT_FACTS:-1], facts[:, -1])
 
     def _positive(self, logits: NDArray[np.float32]) -> list[tuple[str, ...]]:
         """Classes that the thresholds call positive, which are of the network's own probabilities."""

@@ -10,20 +10,22 @@ from numpy.typing import NDArray
 from ssrl_ecg.predict.outliers import Arrangement, FloatArray, Gaussian
 from ssrl_ecg.signals.character import Character
 
-ASPECTS = ("features", "levels", "arrangement")
-"""In what respect a recording may be strange: what the network sees, signal levels, how the leads go together."""
+ASPECTS = ("features", "levels", "arrangement", "beyond dipole")
+"""In what respect a recording may be strange: what the network sees, signal levels, how the leads go together, and how
+much they show that one heart cannot explain."""
 SHARE_BEYOND = 0.01
 """Of the validation records that are beyond 1 in one aspect."""
 
 _WORDS = {
     "features": "the network sees something unlike its training recordings",
     "levels": "amplitude or noise is unlike that of the training recordings",
+    "beyond dipole": "leads show what no single heart explains, as noise or motion of electrodes does",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Strangeness:
-    """Three distances from the training records, each in units that validation records set.
+    """Distances from the training records in each of ``ASPECTS``, in units that validation records set.
 
     Attributes:
         features: of the encoder's feature vectors.
@@ -74,6 +76,7 @@ def distances(
             features_model.distance(features.astype(np.float64)),
             levels_model.distance(facts.levels),
             _log_odds_against(log_right),
+            facts.beyond_dipole,
         ],
         axis=1,
     )

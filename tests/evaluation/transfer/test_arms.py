@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from ssrl_ecg.data.mitbih import MITBIH
-from ssrl_ecg.evaluation.transfer.arms import ForestArm, LogisticArm, frozen_features, shape_features
+from ssrl_ecg.evaluation.transfer.arms import (
+    ForestArm,
+    JointArm,
+    LogisticArm,
+    RememberedArm,
+    frozen_features,
+    shape_features,
+)
 from ssrl_ecg.evaluation.transfer.beat_shapes import beat_shapes
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats, read_holter_record
 from ssrl_ecg.training.checkpoint import load_encoder
@@ -34,6 +41,37 @@ def test_arms_learn_and_give_log_probabilities_of_all_taught_classes(kind):
     assert (found.argmax(axis=1) == classes[wanted]).mean() > 0.75
     assert (found[:, 3] == found.min()).all()
     np.testing.assert_array_equal(found, arm.log_probabilities(known, wanted, arm.settings[-1], seed=1))
+
+
+class Counting:
+    """Answers with the seed, and counts how often it was asked."""
+
+    settings = (1, 2)
+
+    def __init__(self, value):
+        self.value, self.asked = value, 0
+
+    def log_probabilities(self, known, wanted, setting, seed):
+        self.asked += 1
+        return np.full((len(wanted), 4), self.value * setting + seed, float)
+
+
+def test_rows_that_vote_together_give_the_mean_of_their_log_probabilities():
+    joint = JointArm((Counting(1.0), Counting(5.0)))
+    assert joint.settings == (1, 2)
+    np.testing.assert_array_equal(joint.log_probabilities(np.arange(3), np.arange(2), 2, 7), np.full((2, 4), 13.0))
+
+
+def test_a_member_of_several_rows_learns_once_for_each_question():
+    member = Counting(1.0)
+    remembered, rows = RememberedArm(member), np.arange(5)
+    parts = ((rows[:3], rows[3:]), (rows[:4], rows[4:]))
+    questions = [(*parts[0], 1, 0), (*parts[1], 1, 0), (*parts[0], 2, 0), (*parts[0], 1, 1)]
+    for question in questions * 2:
+        np.testing.assert_array_equal(
+            remembered.log_probabilities(*question), Counting(1.0).log_probabilities(*question)
+        )
+    assert member.asked == len(questions)
 
 
 def test_frozen_features_are_a_rotation_of_what_the_encoder_says_and_leave_it_alone(beats, start):

@@ -10,7 +10,7 @@ from ssrl_ecg.cli.main import main
 from ssrl_ecg.evaluation.cells import cell_path
 from ssrl_ecg.evaluation.transfer.report import make_tables
 
-N_REPLICATES = 800
+N_REPLICATES = 1000
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +29,16 @@ def test_every_row_has_its_cells_and_what_is_left_out_is_listed(run, capsys):
     results = json.loads((out / "results.json").read_text())
     rows = [
         "SimCLR, frozen",
-        "SimCLR, frozen, and shapes",
+        "SimCLR, frozen, and forest",
         "SimCLR, fine-tuned",
         "supervised from scratch",
         "random encoder, frozen",
+        "random encoder, frozen, and forest",
         "random forest",
     ]
     assert list(dict.fromkeys(line["row"] for line in results["scores"])) == rows
     assert len(results["scores"]) == len(rows) * 2 * 2
-    assert len(results["comparisons"]) == 5 * 2 * 2 * 2
+    assert len(results["comparisons"]) == 6 * 2 * 2 * 2
     assert results["undefined"]["DS2"] == ["F", "Q"]
     assert len(results["left_out"]) == 37
     assert json.loads((out / "run.json").read_text())["status"] == "finished"

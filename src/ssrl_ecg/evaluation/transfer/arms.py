@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from ssrl_ecg.evaluation.floors.minirocket import check_minirocket
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining, beat_log_probabilities, train_beat_network
 from ssrl_ecg.evaluation.transfer.beat_shapes import beat_shapes
-from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, Rows
+from ssrl_ecg.evaluation.transfer.crossfit import TAUGHT_CLASSES, BeatArm, Rows
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
 from ssrl_ecg.evaluation.transfer.readout import beat_features, beside_usual
 from ssrl_ecg.metrics.inputs import FloatArray
@@ -100,6 +101,43 @@ class NetworkArm:
         """Train and score."""
         network = train_beat_network(self.encoder(seed), self.beats, self.facts, known, self.training, seed)
         return beat_log_probabilities(network, self.beats, self.facts, wanted)
+
+
+@dataclass(frozen=True)
+class JointArm:
+    """Several rows with the same settings, which vote: the mean of their log probabilities."""
+
+    arms: tuple[BeatArm, ...]
+
+    @property
+    def settings(self) -> tuple[Hashable, ...]:
+        """Those of every member."""
+        return self.arms[0].settings
+
+    def log_probabilities(self, known: Rows, wanted: Rows, setting: Hashable, seed: int) -> FloatArray:
+        """Let every member learn with this setting, and take the mean."""
+        found: FloatArray = np.mean([arm.log_probabilities(known, wanted, setting, seed) for arm in self.arms], axis=0)
+        return found
+
+
+@dataclass(frozen=True)
+class RememberedArm:
+    """A row that is a member of others too, and learns once for all of them."""
+
+    arm: BeatArm
+    _found: dict[tuple[Hashable, int, bytes, bytes], FloatArray] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> tuple[Hashable, ...]:
+        """Those of the row."""
+        return self.arm.settings
+
+    def log_probabilities(self, known: Rows, wanted: Rows, setting: Hashable, seed: int) -> FloatArray:
+        """Learn, unless the same was asked before."""
+        key = setting, seed, sha256(known.tobytes()).digest(), sha256(wanted.tobytes()).digest()
+        if key not in self._found:
+            self._found[key] = self.arm.log_probabilities(known, wanted, setting, seed)
+        return self._found[key]
 
 
 def _log_of(probability: FloatArray, classes: NDArray[np.integer]) -> FloatArray:

@@ -17,8 +17,10 @@ from ssrl_ecg.evaluation.remembering import Remembering
 from ssrl_ecg.evaluation.transfer.arms import (
     Features,
     ForestArm,
+    JointArm,
     LogisticArm,
     NetworkArm,
+    RememberedArm,
     frozen_features,
     minirocket_beats,
     shape_features,
@@ -34,17 +36,15 @@ from ssrl_ecg.training.embed import module_hash
 from ssrl_ecg.training.loop import stream_seed
 from ssrl_ecg.training.run import as_config
 
-VERSION = 2
+VERSION = 3
 """Of what a cell holds and how it is made; raised when either changes."""
 
-Kind = Literal["frozen", "combined", "finetuned", "scratch", "random", "forest", "minirocket"]
-_PRETRAINED = ("frozen", "combined", "finetuned")
+Kind = Literal["frozen", "finetuned", "scratch", "random", "forest", "minirocket", "joint"]
+_PRETRAINED = ("frozen", "finetuned")
 TRACKS = {"beat": "beat alone", "rr": "beat and RR intervals"}
 """What every row is given, by the name used in files and in words."""
 FLOOR = "random forest"
 """The row that all others are compared with."""
-N_BESIDE_SHAPES = 40
-"""Principal components of an encoder's features that are set beside the shapes; chosen on DS1."""
 WINDOW_S = 1.28
 """Length of what is shown of a recording around a beat; half of what encoders were trained on, so that there is little
 of the neighbouring beats in it: what they say is the second input."""
@@ -60,11 +60,13 @@ class Row:
         name: how the tables call it.
         kind: what learns.
         checkpoint: encoder that it starts from, or whose architecture and input it takes; None for floors without one.
+        voters: of a "joint" row, the rows whose forests vote together.
     """
 
     name: str
     kind: Kind
     checkpoint: EncoderCheckpoint | None = None
+    voters: tuple[Row, ...] = ()
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -79,7 +81,8 @@ class Row:
         weights = module_hash(encoder) if encoder is not None and self.kind in _PRETRAINED else ""
         architecture = None if encoder is None else (type(encoder).__name__, encoder.config.to_dict())
         preprocessing = self.preprocessing.to_dict()
-        return {"kind": self.kind, "preprocessing": preprocessing, "encoder": architecture, "weights": weights}
+        own = {"kind": self.kind, "preprocessing": preprocessing, "encoder": architecture, "weights": weights}
+        return own | {"voters": [voter.settings() for voter in self.voters]}
 
     def encoder(self, seed: int) -> Encoder:
         """The pretrained encoder, or one of its architecture with fresh weights."""
@@ -95,9 +98,10 @@ class Row:
 def transfer_rows(
     checkpoints: Mapping[str, EncoderCheckpoint], finetuned: Sequence[str], *, minirocket: bool
 ) -> list[Row]:
-    """List the rows: encoders frozen, alone and beside the floor's shapes, and fine-tuned; without pretraining; floors.
+    """List the rows: encoders frozen, alone and with the floor's forest, and fine-tuned; without pretraining; floors.
 
-    What is frozen is read by the floor's own learner, so that these rows differ in features alone.
+    What is frozen is read by the floor's own learner, so that these rows differ in features alone. The random encoder
+    votes with the floor's forest too: two forests are better than one whatever they look at.
 
     Args:
         checkpoints: name -> pretrained encoder; the first gives architecture and input of the row from scratch and of
@@ -106,13 +110,16 @@ def transfer_rows(
         minirocket: whether MiniRocket is there.
     """
     first = next(iter(checkpoints.values()))
+    forest, random = Row(FLOOR, "forest"), Row("random encoder, frozen", "random", first)
+    frozen = [Row(f"{name}, frozen", "frozen", one) for name, one in checkpoints.items()]
     return [
-        *(Row(f"{name}, frozen", "frozen", one) for name, one in checkpoints.items()),
-        *(Row(f"{name}, frozen, and shapes", "combined", one) for name, one in checkpoints.items()),
+        *frozen,
+        *(Row(f"{row.name}, and forest", "joint", row.checkpoint, (row, forest)) for row in frozen),
         *(Row(f"{name}, fine-tuned", "finetuned", checkpoints[name]) for name in finetuned),
         Row("supervised from scratch", "scratch", first),
-        Row("random encoder, frozen", "random", first),
-        Row(FLOOR, "forest"),
+        random,
+        Row(f"{random.name}, and forest", "joint", first, (random, forest)),
+        forest,
         *([Row("MiniRocket", "minirocket")] if minirocket else []),
     ]
 
@@ -129,23 +136,36 @@ class Workbench:
     task: TransferTask
     training: BeatTraining
     features: Remembering[Features] = field(init=False)
+    forests: Remembering[RememberedArm] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", Remembering(partial(_features, self.task), 2))
+        object.__setattr__(self, "features", Remembering(partial(_features, self.task), 3))
+        object.__setattr__(self, "forests", Remembering(partial(_forest, self.task, self.features)))
 
 
 def _features(task: TransferTask, row: Row, seed: int) -> Features:
-    """Features of all beats that a row reads, before RR facts."""
+    """Features of all beats that a row reads by itself, before RR facts."""
     beats = task.beats(row.preprocessing)
     train = part_rows(beats, task.train)
     if row.kind == "forest":
         return shape_features(beats)
     if row.kind == "minirocket":
         return minirocket_beats(beats, thinned(beats, train), seed=seed)
-    features = frozen_features(row.encoder(seed), beats, thinned(beats, train))
-    if row.kind == "combined":
-        return np.concatenate([features[:, :N_BESIDE_SHAPES], shape_features(beats)], axis=1)
-    return features
+    return frozen_features(row.encoder(seed), beats, thinned(beats, train))
+
+
+def _forest(task: TransferTask, features: Remembering[Features], row: Row, track: str) -> RememberedArm:
+    beats = task.beats(row.preprocessing)
+    return RememberedArm(ForestArm(_with_facts(features, row, _facts(beats, track)), beats.classes))
+
+
+def _with_facts(features: Remembering[Features], row: Row, facts: Features) -> Callable[[int], Features]:
+    return lambda seed: np.concatenate([features(row, seed), facts], axis=1)
+
+
+def _facts(beats: HolterBeats, track: str) -> Features:
+    """RR facts of all beats, none of them where the track is the beat alone."""
+    return beats.rr if track == "rr" else beats.rr[:, :0]
 
 
 def make_jobs(rows: Sequence[Row], task: TransferTask, training: BeatTraining, seeds: Sequence[int]) -> list[CellJob]:
@@ -191,9 +211,10 @@ def _confusions(beats: HolterBeats, rows: Rows, called: Rows) -> NDArray[np.int3
 
 def make_arm(bench: Workbench, row: Row, track: str, beats: HolterBeats) -> BeatArm:
     """Build what learns, on the input that is asked for."""
-    facts = beats.rr if track == "rr" else beats.rr[:, :0]
     if row.kind in ("finetuned", "scratch"):
-        return NetworkArm(row.encoder, beats, facts, bench.training)
-    joined: Callable[[int], Features] = lambda seed: np.concatenate([bench.features(row, seed), facts], axis=1)  # noqa: E731
-    kind = LogisticArm if row.kind == "minirocket" else ForestArm
-    return kind(joined, beats.classes)
+        return NetworkArm(row.encoder, beats, _facts(beats, track), bench.training)
+    if row.kind == "minirocket":
+        return LogisticArm(_with_facts(bench.features, row, _facts(beats, track)), beats.classes)
+    if row.kind == "joint":
+        return JointArm(tuple(bench.forests(voter, track) for voter in row.voters))
+    return bench.forests(row, track)
