@@ -4,7 +4,7 @@
 
 and supervised-fourth, simclr-fourth, simclr-rotation, byol, attention. In every round the supervised row gets as many
 trials as all self-supervised rows together: 12 against 6 pretrainings and 6 fine-tunings, 5 against 3 and 2, 8 against
-4 and 4, and 18 against 9 of SimCLR, 5 of the attention probe and 4 of BYOL. The first two rounds and the attention
+4 and 4, and 20 against 9 of SimCLR, 5 of the attention probe and 6 of BYOL. The first two rounds and the attention
 probe's are from before label subsets kept the combinations of classes; the later ones have more subsets.
 Writes results/trials/<part>.json, one entry per trial; entries already there are not repeated.
 """
@@ -336,17 +336,21 @@ def supervised_plans_fourth(bench: Bench) -> list[ArmPlan]:
         bench.supervised("batch 128", plain, replace(base, batch_size=128)),
         bench.supervised("weight decay .01", plain, replace(base, weight_decay=0.01)),
         bench.supervised("full, 100 steps", RECIPES["full"](), replace(base, steps=100)),
+        bench.supervised("weight decay 1, lr 1e-3", plain, replace(base, weight_decay=1.0, learning_rate=1e-3)),
+        bench.supervised("weight decay 1, leads .3", RECIPES["crop-timeout-leads"](), replace(base, weight_decay=1.0)),
     ]
 
 
 def byol_plans(bench: Bench) -> list[ArmPlan]:
     """Views, rate and the speed of the teacher."""
     base, leads = PretrainConfig(), RECIPES["crop-timeout-leads"]()
+    half_lives = {f"leads .3, half-life {f:g}": BYOLConfig(half_life_fraction=f) for f in (0.02, 0.005)}
     return [
         bench.frozen("leads .3", BYOLConfig(), leads, base, BYOL),
         bench.frozen("no lead dropout", BYOLConfig(), RECIPES["crop-timeout"](), base, BYOL),
         bench.frozen("leads .3, tau .996", BYOLConfig(scale_half_life=False), leads, base, BYOL),
         bench.frozen("leads .3, lr 3e-3", BYOLConfig(), leads, replace(base, learning_rate=3e-3), BYOL),
+        *(bench.frozen(name, config, leads, base, BYOL) for name, config in half_lives.items()),
     ]
 
 
