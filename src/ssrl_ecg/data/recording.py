@@ -54,7 +54,7 @@ class FileReader:
             raise InputError("unknown unit", field="unit", expected=", ".join(UNITS), found=self.unit)
         select_leads(np.zeros((len(self.leads), 1)), self.leads, LEADS)  # refuses names, and too few of them
 
-    def read(self, path: Path, duration_s: float | None = None) -> SignalFile:
+    def read(self, path: str | Path, duration_s: float | None = None) -> SignalFile:
         """Return a file's twelve leads in canonical order, at its own rate, with warnings of what is odd about them.
 
         Args:
@@ -64,7 +64,7 @@ class FileReader:
         Raises:
             InputError: the file is unreadable, too large, without rate, lacks a lead, or is implausible in mV.
         """
-        given = Given(self.file_rate_hz, self.unit, tuple(self.leads), duration_s)
+        path, given = Path(path), Given(self.file_rate_hz, self.unit, tuple(self.leads), duration_s)
         waveform = read_waveform(path, given)
         try:
             return _twelve_leads(waveform, given)

@@ -49,7 +49,7 @@ def test_what_was_written_is_read(written, signal_mv, name):
     np.testing.assert_allclose(read.signal_mv, signal_mv, atol=resolution_mv + 1e-6)
     says = "derived" if name == "muse" else "does not name its leads" if name in SAYS_NO_LEADS else None
     assert [says in warning for warning in read.warnings] == ([True] if says else [])
-    short = FileReader(RATE_HZ).read(written[name], duration_s=1)
+    short = FileReader(RATE_HZ).read(str(written[name]), duration_s=1)
     np.testing.assert_array_equal(short.signal_mv, read.signal_mv[:, :250])
 
 
