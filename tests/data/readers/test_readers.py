@@ -53,6 +53,18 @@ def test_what_was_written_is_read(written, signal_mv, name):
     np.testing.assert_array_equal(short.signal_mv, read.signal_mv[:, :250])
 
 
+@pytest.mark.parametrize("name", ["edf", "bdf"])
+def test_an_edf_of_another_length_than_its_header_says_is_refused_and_nothing_is_printed(
+    written, tmp_path, name, capfd
+):
+    content, path = written[name].read_bytes(), tmp_path / "file"
+    for other in (content[:-100], content + bytes(7)):
+        path.write_bytes(other)
+        with pytest.raises(InputError, match=rf"expected {len(content)} bytes, found {len(other)} bytes"):
+            FileReader().read(path)
+    assert capfd.readouterr() == ("", "")
+
+
 SAMPLES = [name for name in WRITERS if name != "wfdb"]
 BINARY = [name for name in SAMPLES if name not in ("csv", "tsv")]
 """Formats of which the first 200 bytes are no recording yet; a table of three rows is a short one."""

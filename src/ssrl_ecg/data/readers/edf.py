@@ -36,6 +36,7 @@ def read_edf(path: Path, given: Given) -> Waveform:
     """
     pyedflib = needed("pyedflib", "EDF")
     check_size(path)
+    _check_length(path)
     try:
         with pyedflib.EdfReader(str(path), annotations_mode=pyedflib.DO_NOT_READ_ANNOTATIONS) as file:
             return _read_leads(file, given)
@@ -43,6 +44,29 @@ def read_edf(path: Path, given: Given) -> Waveform:
         raise
     except Exception as error:  # whatever its parser stumbles over in a damaged file, interruptions among it
         raise InputError(f"EDF cannot be read: {error}") from error
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file that is not as long as its header says; the library would print so and say less.
+
+    Fields of the header are at the places that "EDF" (Kemp et al. 1992) gives them; those that are no numbers are left
+    to the library.
+
+    Raises:
+        InputError: such a file.
+    """
+    with path.open("rb") as file:
+        head = file.read(256)
+        try:
+            n_header, n_records, n_signals = (int(head[a:b]) for a, b in ((184, 192), (236, 244), (252, 256)))
+            file.seek(256 + 216 * n_signals)
+            n_samples = sum(int(file.read(8)) for _ in range(n_signals))
+        except (ValueError, OSError):
+            return
+    width = 2 if head.startswith(_MAGIC[0]) else 3
+    expected, found = n_header + n_records * n_samples * width, path.stat().st_size
+    if n_records >= 0 and expected != found:
+        raise InputError("file is not as long as its header says", expected=f"{expected} bytes", found=f"{found} bytes")
 
 
 def _read_leads(file: Any, given: Given) -> Waveform:
