@@ -344,12 +344,13 @@ def supervised_plans_fourth(bench: Bench) -> list[ArmPlan]:
 def byol_plans(bench: Bench) -> list[ArmPlan]:
     """Views, rate and the speed of the teacher."""
     base, leads = PretrainConfig(), RECIPES["crop-timeout-leads"]()
+    first = BYOLConfig(half_life_fraction=0.1)
     half_lives = {f"leads .3, half-life {f:g}": BYOLConfig(half_life_fraction=f) for f in (0.02, 0.005)}
     return [
-        bench.frozen("leads .3", BYOLConfig(), leads, base, BYOL),
-        bench.frozen("no lead dropout", BYOLConfig(), RECIPES["crop-timeout"](), base, BYOL),
-        bench.frozen("leads .3, tau .996", BYOLConfig(scale_half_life=False), leads, base, BYOL),
-        bench.frozen("leads .3, lr 3e-3", BYOLConfig(), leads, replace(base, learning_rate=3e-3), BYOL),
+        bench.frozen("leads .3", first, leads, base, BYOL),
+        bench.frozen("no lead dropout", first, RECIPES["crop-timeout"](), base, BYOL),
+        bench.frozen("leads .3, tau .996", replace(first, scale_half_life=False), leads, base, BYOL),
+        bench.frozen("leads .3, lr 3e-3", first, leads, replace(base, learning_rate=3e-3), BYOL),
         *(bench.frozen(name, config, leads, base, BYOL) for name, config in half_lives.items()),
     ]
 

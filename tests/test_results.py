@@ -122,6 +122,8 @@ def test_supervised_rows_had_as_many_trials_as_self_supervised_rows():
     }
     for a_round in ("", "-again", "-third"):
         assert counts[f"supervised{a_round}"] == counts[f"simclr{a_round}"] + counts[f"finetune{a_round}"]
+    others = ("simclr-rotation", "simclr-fourth", "attention", "byol")
+    assert counts["supervised-fourth"] == sum(counts[part] for part in others)
 
 
 def test_results_stay_small():

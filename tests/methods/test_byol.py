@@ -94,8 +94,8 @@ def test_last_step_leaves_the_target_where_it_is():
 
 
 @pytest.mark.parametrize("total_steps", [1, 60, 600, 1700])
-def test_short_trainings_start_with_a_half_life_of_a_tenth_of_the_steps(total_steps):
-    method = build()
+def test_short_trainings_start_with_the_half_life_that_is_asked_for(total_steps):
+    method = build(half_life_fraction=0.1)
     method.begin(total_steps)
     left = 1.0
     steps = 0.1 * total_steps
@@ -107,7 +107,7 @@ def test_short_trainings_start_with_a_half_life_of_a_tenth_of_the_steps(total_st
 
 
 def test_long_trainings_and_exact_start_values_are_left_alone():
-    method = build()
+    method = build(half_life_fraction=0.1)
     method.begin(1800)
     assert method.tau(0.0) == pytest.approx(0.996)
     exact = build(momentum_tau=0.99, scale_half_life=False)
