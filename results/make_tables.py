@@ -29,6 +29,12 @@ def _load(path: str) -> Any:
     return json.loads((RESULTS / path).read_text(encoding="utf-8"))
 
 
+def _track(folder: str, track: str | None) -> Any:
+    """An experiment's results, or one track of them."""
+    data = _load(f"{folder}/results.json")
+    return data["tracks"][track] if track else data
+
+
 def _source(folder: str) -> str:
     return made_by(_load(f"{folder}/results.json")["run"], folder)
 
@@ -50,9 +56,9 @@ def _amount(share: float, n_labels: int) -> str:
     )
 
 
-def scores(folder: str) -> str:
+def scores(folder: str, track: str | None = None) -> str:
     """Macro AUROC of every row at every amount of labels, with intervals."""
-    data = _load(f"{folder}/results.json")
+    data = _track(folder, track)
     columns = _columns(data["rows"])
     cells = {(row["name"], row["label_fraction"]): row for row in data["rows"]}
     head = ["Macro AUROC [95 % interval]"]
@@ -74,9 +80,9 @@ def scores(folder: str) -> str:
     return table(head, rows) + _source(folder)
 
 
-def comparisons(folder: str) -> str:
+def comparisons(folder: str, track: str | None = None) -> str:
     """Every paired difference of an experiment."""
-    data = _load(f"{folder}/results.json")
+    data = _track(folder, track)
     n_labels = {row["label_fraction"]: row["n_labels"] for row in data["rows"]}
     rows = []
     for one in sorted(data["comparisons"], key=lambda one: float(one["label_fraction"])):
@@ -84,6 +90,27 @@ def comparisons(folder: str) -> str:
         amount = f"{n_labels[one['label_fraction']]:,}"
         rows.append([amount, one["a"], one["b"], difference, number(one["p_holm"]), one["verdict"]])
     return table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], rows)
+
+
+def equivalences(folder: str, track: str) -> str:
+    """What every row's labels are worth in labels of training from scratch."""
+    found = [one for one in _track(folder, track)["equivalences"] if one["reference"] == "supervised"]
+    fractions = sorted({one["fraction"] for one in found})
+    cells = {(one["name"], one["fraction"]): one for one in found}
+
+    def worth(value: float | None, one: Any) -> str:
+        if value is None:  # JSON has no infinity
+            return f"over {100 * one['largest']:g} %"
+        return (
+            f"{100 * value:.2g} %" if 0 < value < 0.995 else "100 %" if value else f"under {100 * one['smallest']:g} %"
+        )
+
+    lines = [
+        [name, *(f"{worth(one['equivalent'], one)} [{worth(one['low'], one)}, {worth(one['high'], one)}]"
+                 for one in (cells[name, fraction] for fraction in fractions))]
+        for name in dict.fromkeys(one["name"] for one in found)
+    ]  # fmt: skip
+    return table(["Labels of", *(f"{100 * one:g} %" for one in fractions)], lines)
 
 
 def folds(folder: str) -> str:
@@ -239,6 +266,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "comparisons": partial(comparisons, "label-fractions"),
     "delineation": delineation,
+    **{
+        f"scarcity-{track}{part}": partial(make, "label-scarcity", track)
+        for track in ("fold", "scarce")
+        for part, make in (("", scores), ("-comparisons", comparisons), ("-equivalence", equivalences))
+    },
     "few-labels": partial(scores, "few-labels"),
     "few-labels-comparisons": partial(comparisons, "few-labels"),
     "few-labels-folds": partial(folds, "few-labels"),
