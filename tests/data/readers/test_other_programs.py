@@ -1,7 +1,7 @@
 """Readers against programs that other people wrote: what they write is read, and they read what our writers write.
 
-biosig (Debian's biosig-tools, GPL 3, run as a program) writes HL7 aECG and BDF and reads SCP-ECG; sierraecg (MIT) reads
-Philips' XLI.
+biosig (Debian's biosig-tools, GPL 3, run as a program) writes HL7 aECG, EDF and BDF and reads SCP-ECG; sierraecg (MIT)
+reads Philips' XLI.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def test_biosig_reads_the_same_out_of_scp(tmp_path, writers, signal_mv, order, h
 
 
 @needs_biosig
-@pytest.mark.parametrize("form", ["HL7aECG", "BDF"])
+@pytest.mark.parametrize("form", ["HL7aECG", "EDF", "BDF"])
 def test_what_biosig_writes_is_read(tmp_path, writers, signal_mv, form):
     (tmp_path / "a.scp").write_bytes(writers.scp_bytes(signal_mv, RATE_HZ))
     read = FileReader().read(converted(tmp_path / "a.scp", form))

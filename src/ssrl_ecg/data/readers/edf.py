@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -38,12 +42,38 @@ def read_edf(path: Path, given: Given) -> Waveform:
     check_size(path)
     _check_length(path)
     try:
-        with pyedflib.EdfReader(str(path), annotations_mode=pyedflib.DO_NOT_READ_ANNOTATIONS) as file:
+        with (
+            _without_empty_promise(path) as readable,
+            pyedflib.EdfReader(str(readable), annotations_mode=pyedflib.DO_NOT_READ_ANNOTATIONS) as file,
+        ):
             return _read_leads(file, given)
     except InputError:
         raise
     except Exception as error:  # whatever its parser stumbles over in a damaged file, interruptions among it
         raise InputError(f"EDF cannot be read: {error}") from error
+
+
+@contextmanager
+def _without_empty_promise(path: Path) -> Iterator[Path]:
+    """Yield a file as the library can read it: itself, or a copy that does not call itself EDF+C or BDF+C.
+
+    Some programs (biosig is one) say so of files without the annotation signal that EDF+ demands (Kemp and Olivan
+    2003). Uninterrupted and without annotations, such a file is a plain one.
+    """
+    with path.open("rb") as file:
+        head = file.read(256)
+        n_signals = head[252:256].strip()
+        labels = file.read(16 * int(n_signals)) if n_signals.isdigit() else b""
+    if head[192:197] not in (b"EDF+C", b"BDF+C") or b"F Annotations" in labels:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        with copy.open("r+b") as file:
+            file.seek(192)
+            file.write(b" " * 44)
+        yield copy
 
 
 def _check_length(path: Path) -> None:
