@@ -2,7 +2,8 @@
 
     python benchmarks/run_all.py --data PTBXL [--only NAME ...] [--auroc]
 
-About twelve minutes on an idle machine, at most twenty with ``--auroc``. ``delineation`` needs LUDB and MIT-BIH beside
+About twelve minutes on an idle machine, at most twenty with ``--auroc``. Simulations of the statistics are apart, as
+they measure no speed: ``comparison_errors.py``, twelve minutes. ``delineation`` needs LUDB and MIT-BIH beside
 PTB-XL (folders ``ludb`` and ``mitdb``) and the extra ``bench``.
 """
 

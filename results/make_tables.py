@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
 DOCUMENTS = (
     "README.md", "docs/results.md", "docs/leaderboard.md", "docs/robustness.md", "docs/segmentation.md",
+    "docs/mitbih.md",
 )  # fmt: skip
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -173,6 +174,20 @@ def benchmarks() -> str:
     return table(["Benchmark", "What", "Measured", "Bar", ""], rows)
 
 
+def comparison_errors() -> str:
+    """Share of simulated studies of equal models in which a comparison finds a difference."""
+    data = _load("benchmarks/comparison_errors.json")
+    held = {tuple(bar["what"].split(", ", 1)[1].rsplit(": ", 1)) for bar in data["bars"]}
+    lines = [
+        [study, figure, f"{100 * share:.1f} %", "yes" if (study, figure) in held else "–"]
+        for study, figures in data["measured"]["share_of_errors"].items()
+        for figure, share in figures.items()
+    ]
+    n = data["config"]["n_simulations"]
+    head = ["Simulated studies", "What is counted", "Called different", "Held to a bar"]
+    return table(head, lines) + f"\n{n:,} studies each, tests at 5 %; `benchmarks/comparison_errors.py`.\n"
+
+
 def delineation() -> str:
     """Boundaries on the even records of LUDB: ours at two rates, and the reference delineator."""
     record = _load("benchmarks/delineation.json")
@@ -264,6 +279,7 @@ def leaderboard_comparisons(question: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
+    "comparison-errors": comparison_errors,
     "comparisons": partial(comparisons, "label-fractions"),
     "delineation": delineation,
     **{

@@ -12,6 +12,7 @@ import pytest
 from ssrl_ecg.evaluation.figure_files import frame_csv
 from ssrl_ecg.evaluation.report import read_results
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, make_comparisons, make_rows
+from ssrl_ecg.evaluation.transfer.tables import read_entries, score_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -81,6 +82,17 @@ def assert_same(again, stored):
         for place, value in one.items():
             same = pytest.approx(other[place], abs=1e-6, nan_ok=True) if isinstance(value, float) else other[place]
             assert value == same, place
+
+
+def test_every_score_of_beats_follows_from_the_stored_counts():
+    stored = json.loads((RESULTS / "mitbih" / "results.json").read_text(encoding="utf-8"))
+    again = score_table(read_entries(RESULTS / "mitbih"), 100).to_dict("records")
+    assert len(again) == len(stored["scores"])
+    for one, other in zip(again, stored["scores"], strict=True):
+        assert [one[name] for name in ("row", "input", "part")] == [other[name] for name in ("row", "input", "part")]
+        for name in (f"{beat}_{score}" for beat in "NSVF" for score in ("f1", "sensitivity", "ppv")):
+            expected = float("nan") if other[name] is None else other[name]
+            assert one[name] == pytest.approx(expected, abs=1e-9, nan_ok=True), (one["row"], name)
 
 
 def leaves(tree, place=""):

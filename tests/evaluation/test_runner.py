@@ -12,6 +12,7 @@ from functools import partial
 import cloudpickle
 import numpy as np
 import pytest
+from loky import process_executor
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.cell_jobs import CellJob
@@ -213,6 +214,16 @@ def test_a_full_disk_ends_the_run_instead_of_failing_every_cell(tmp_path):
             run_cells(jobs_of(full), tmp_path, Execution(workers=workers, progress=False))
     assert not list(tmp_path.rglob("*.failed.json"))
     assert read_log(tmp_path).last_run.ended == "stopped"
+
+
+def leak_bound(k):
+    return {"bytes": np.array(process_executor._MAX_MEMORY_LEAK_SIZE)}
+
+
+def test_a_worker_that_keeps_what_jobs_share_is_not_taken_for_a_leak(tmp_path):
+    assert process_executor._MAX_MEMORY_LEAK_SIZE < 1e10, "loky no longer has this bound"
+    run_cells(jobs_of(leak_bound, n=1), tmp_path, Execution(workers=2, progress=False))
+    assert read_cell(cell_path(tmp_path, "a", "cell-0"))[0]["bytes"] == sys.maxsize
 
 
 def test_warnings_of_workers_come_through_once(tmp_path):

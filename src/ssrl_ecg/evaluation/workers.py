@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import Any, Protocol, Self
 
 import cloudpickle
 import torch
+from loky import process_executor
 from loky.process_executor import ProcessPoolExecutor
 
 from ssrl_ecg.evaluation.cell_jobs import CellJob, Computed, compute
@@ -150,7 +152,11 @@ _in_process: dict[str, Any] = {}
 
 
 def _enter_process(parent: int, pickled: bytes, n_threads: int) -> None:
-    """Prepare a new process: Ctrl-C is its parent's business, and it ends when its parent does."""
+    """Prepare a new process: Ctrl-C is its parent's business, and it ends when its parent does.
+
+    What jobs share stays in memory on purpose; loky would take it for a leak, warn, and start the worker anew.
+    """
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _in_process["loader"] = JobLoader(pickled, n_threads)
