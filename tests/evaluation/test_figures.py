@@ -135,6 +135,15 @@ def test_bars_stand_on_the_bottom_with_intervals_and_missing_pairs_leave_gaps():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["P", "QRS"]
 
 
+def test_many_bars_are_told_apart_and_their_names_fit():
+    names = [f"a rather long name of row number {number}" for number in range(14)]
+    figure = draw_figure(pd.DataFrame({"group": "P", "series": names, "value": 0.5}), grouped_bars)
+    bars = figure.axes[0].patches
+    assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == len(bars) == len(names)
+    figure.draw_without_rendering()
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_figure_gives_the_same_bytes(kind):
     def draw():

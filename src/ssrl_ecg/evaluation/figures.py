@@ -8,6 +8,7 @@ built without pyplot: none stays open and no display is needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Literal, TypeAlias
@@ -48,6 +49,8 @@ Draw: TypeAlias = Callable[[Axes, pd.DataFrame], None]
 
 _PANEL_COLUMNS = 3
 _MOST_TICKS = 12
+_LEGEND_WIDTH, _LEGEND_KEY = 85, 8  # letters that fit beside each other above the plots, and those a key is wide
+_HATCHES = ("", "///", "xxx", "...")
 _MANY_LINES = 25  # of a forest plot, whose x axis is then also at its top
 
 
@@ -221,7 +224,7 @@ def grouped_bars(
     y_label: str = "",
     styles: Mapping[str, LineStyle] | None = None,
 ) -> None:
-    """Draw bars side by side, one per series within each group, with intervals.
+    """Draw bars side by side, one per series within each group, with intervals; colours that come again are hatched.
 
     Args:
         axes: what is drawn on.
@@ -239,11 +242,23 @@ def grouped_bars(
     parts = _series(frame, series)
     styles = styles or line_styles(list(parts))
     groups = list(dict.fromkeys(frame[group]))
-    width = 0.8 / len(parts)
+    width, colors = 0.8 / len(parts), Counter[str]()
     for place, (name, part) in enumerate(parts.items()):
         at = np.array([groups.index(one) for one in part[group]]) + width * (place - (len(parts) - 1) / 2)
         heights, color = part[value].to_numpy() - bottom, styles[name].color
-        axes.bar(at, heights, 0.92 * width, bottom=bottom, label=name, color=color)
+        hatch = _HATCHES[colors[color] % len(_HATCHES)]
+        axes.bar(
+            at,
+            heights,
+            0.92 * width,
+            bottom=bottom,
+            label=name,
+            color=color,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+        )
+        colors[color] += 1
         if low in part:
             spread = _spread(part, value, low, high)
             axes.errorbar(at, part[value], yerr=spread, fmt="none", ecolor=INK, elinewidth=1)
@@ -330,4 +345,6 @@ def _shared_legend(figure: Figure) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        figure.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=3)
+        longest = max(len(label) for label in entries)
+        n_columns = min(3, max(1, _LEGEND_WIDTH // (longest + _LEGEND_KEY)))
+        figure.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=n_columns)
