@@ -28,6 +28,7 @@ _FLOOR_MV = 1e-4
 _LARGEST_CORRELATION = 0.999
 _QUANTILES = (0.005, 0.5, 0.995)
 _N_DIPOLE = 3
+_LEAST_SHARE = 1e-6
 _INDEPENDENT = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
 
 
@@ -40,11 +41,11 @@ class Character(NamedTuple):
             0.5 % quantiles over the SD. No polarity or order of leads is lost in them.
         levels: (record, 48), natural logarithms of mV, of twelve leads each: SD between 0.5 and 40 Hz, SD from 20 Hz
             on, SD below 0.5 Hz, and highest minus lowest value; none smaller than that of 0.1 uV.
-        beyond_dipole: (record,), natural logarithm of a share in (0, 1]: of the power of the eight independent leads
+        beyond_dipole: (record,), natural logarithm of a share in [1e-6, 1): of the power of the eight independent leads
             between 0.5 and 40 Hz, what their three strongest principal components leave over. The heart is so nearly
             one dipole, which has three components, that little is left (a classical finding, e.g. Horan, Flowers and
             Brody 1964, "Principal factor waveforms of the thoracic QRS complex"); what each electrode adds by itself,
-            such as noise or motion, is not of three components. A recording without power has share 1.
+            such as noise or motion, is not of three components. A recording without power has the least share.
     """
 
     arrangement: FloatArray
@@ -100,6 +101,7 @@ def _levels(signal_mv: torch.Tensor, band: NDArray[np.float32], sampling_rate_hz
 def _beyond_dipole(band: NDArray[np.float32]) -> FloatArray:
     centred = (band - band.mean(axis=-1, keepdims=True)).astype(np.float64)
     power = np.linalg.eigvalsh(centred @ centred.swapaxes(1, 2) / centred.shape[-1])  # ascending
-    left, floor = power[:, :-_N_DIPOLE].clip(0).sum(axis=1), _FLOOR_MV**2
-    share: FloatArray = np.log((left + floor) / (power.clip(0).sum(axis=1) + floor))
-    return share
+    left = power[:, :-_N_DIPOLE].clip(0).sum(axis=1)
+    share = left / (power.clip(0).sum(axis=1) + _FLOOR_MV**2)
+    logarithm: FloatArray = np.log(share.clip(_LEAST_SHARE))
+    return logarithm
