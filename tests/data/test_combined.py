@@ -66,7 +66,7 @@ def test_facts_change_with_any_store_and_one_store_stays_itself(stores):
     assert CombinedStore.of([one]) is one
     combined = CombinedStore.of(stores)
     assert (combined.facts.n_records, combined.facts.n_samples) == (13, 1000)
-    fingerprints = {CombinedStore.of(parts).facts.source_fingerprint for parts in ([one, two], [two, one], stores)}
+    fingerprints = {CombinedStore.of(parts).facts.fingerprint for parts in ([one, two], [two, one], stores)}
     assert len(fingerprints) == 3
 
 

@@ -59,6 +59,43 @@ def test_facts_say_where_from_without_naming_a_folder_above(memory_source, tmp_p
         assert str(tmp_path).encode() not in file.read_bytes()
 
 
+def test_the_same_recordings_have_one_fingerprint_wherever_and_whenever_they_are_read(memory_source, tmp_path):
+    first = build_store(memory_source, tmp_path / "store").store.facts
+    memory_source.state, memory_source.root = "touched", tmp_path / "elsewhere" / "copy"
+    again = build_store(memory_source, tmp_path / "store")
+    assert again.rebuilt
+    assert again.store.facts.source_fingerprint != first.source_fingerprint
+    assert again.store.facts.fingerprint == first.fingerprint
+    memory_source.recordings.append(InputError("broken"))
+    assert build_store(memory_source, tmp_path / "with a bad one").store.facts.fingerprint == first.fingerprint
+
+
+def test_another_sample_label_class_or_table_has_another_fingerprint(memory_source, tmp_path, monkeypatch):
+    kind, seen = type(memory_source), [build_store(memory_source, tmp_path / "store").store.facts.fingerprint]
+    labels, records = kind.label_sets, kind.records
+
+    def relabelled(values, classes):
+        def label_sets(self, table):
+            return {"parity": dataclasses.replace(labels(self, table)["parity"], values=values, classes=classes)}
+
+        return label_sets
+
+    def changed(name):
+        seen.append(build_store(memory_source, tmp_path / name).store.facts.fingerprint)
+
+    values = np.zeros((6, 2), np.uint8)
+    monkeypatch.setattr(kind, "label_sets", relabelled(values, ("odd", "never")))
+    changed("labels")
+    monkeypatch.setattr(kind, "label_sets", relabelled(values, ("odd", "rare")))
+    changed("classes")
+    monkeypatch.setattr(kind, "records", lambda self: records(self).assign(patient_id="one"))
+    changed("table")
+    signal_mv = memory_source.recordings[0].signal_mv
+    signal_mv[3, 7] += 0.001
+    changed("sample")
+    assert len(set(seen)) == len(seen) == 5
+
+
 def test_labels_return_as_they_were_and_an_unknown_set_names_the_known(memory_source, tmp_path):
     store = build_store(memory_source, tmp_path / "store").store
     given, stored = memory_source.label_sets(memory_source.records())["parity"], store.labels("parity")

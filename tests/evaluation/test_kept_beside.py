@@ -42,7 +42,7 @@ def test_what_was_found_is_not_looked_for_again(store, find):
 
 def test_another_source_or_version_looks_again(store, find, monkeypatch):
     kept_beside(store, "things", find)
-    another = replace(store, facts=replace(store.facts, source_fingerprint="another"))
+    another = replace(store, facts=replace(store.facts, fingerprint="another"))
     assert kept_beside(another, "things", find)["number"][0] == 1
     monkeypatch.setattr(module, "signals_version", lambda: "another")
     assert kept_beside(another, "things", find)["number"][0] == 2

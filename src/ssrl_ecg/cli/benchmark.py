@@ -77,7 +77,7 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> int:
     plans = [benchmark.feature_plan(name, features, splits), *floors]
     benchmark.check_plans(plans, design.n_amounts, options.replicates)
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    facts = {"name": about.name, "fingerprint": store.facts.fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "validation": options.validation, "features": options.features.name}
     with run_record(options.out, command=command, config=config, seed=design.first_seed, data=facts) as run:
         write_json(options.out / "ids.json", ids)

@@ -37,7 +37,7 @@ class ComparedData:
         """What ``run.json`` says of the data."""
         return {
             "name": self.about.name,
-            "fingerprint": self.store.facts.source_fingerprint,
+            "fingerprint": self.store.facts.fingerprint,
             "label_set": self.labels.name,
             "leakage": self.audit.to_dict(),
         }

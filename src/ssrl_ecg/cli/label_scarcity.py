@@ -83,7 +83,7 @@ def run_label_scarcity(options: LabelScarcityOptions, command: Sequence[str]) ->
     store = options.data.open_store(options.sampling_rate_hz)
     labels, seed = options.data.labels(store), options.experiment.seed
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
-    facts = {"name": about.name, "fingerprint": store.facts.source_fingerprint, "label_set": labels.name}
+    facts = {"name": about.name, "fingerprint": store.facts.fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options.experiment, "tracks": options.tracks()}
     failures: list[Failure] = []
     with run_record(options.out, command=list(command), config=config, seed=seed, data=facts) as run:

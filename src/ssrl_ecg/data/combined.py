@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,15 +43,15 @@ class CombinedStore(RecordStore):
         for other in parts[1:]:
             _require_alike(first, other)
         n_leads, n_samples = len(first.facts.leads), first.facts.n_samples
-        fingerprints = " ".join(part.facts.source_fingerprint for part in parts)
-        fingerprint = hashlib.sha256(fingerprints.encode()).hexdigest()
+        fingerprint = _joined(part.facts.fingerprint for part in parts)
         counts = [name for name in vars(first.facts) if name.startswith("n_") and name != "n_samples"]
         totals = {name: sum(getattr(part.facts, name) for part in parts) for name in counts}
         facts = replace(
             first.facts,
             source="+".join(part.facts.source for part in parts),
             root_name="+".join(part.facts.root_name for part in parts),
-            source_fingerprint=fingerprint,
+            source_fingerprint=_joined(part.facts.source_fingerprint for part in parts),
+            fingerprint=fingerprint,
             **totals,
         )
         path = first.path.with_name(f"combined-{fingerprint[:16]}")
@@ -95,6 +95,10 @@ class CombinedStore(RecordStore):
     @property
     def _starts(self) -> NDArray[np.int64]:
         return np.concatenate([[0], self._ends[:-1]])
+
+
+def _joined(fingerprints: Iterable[str]) -> str:
+    return hashlib.sha256(" ".join(fingerprints).encode()).hexdigest()
 
 
 def _require_alike(first: RecordStore, other: RecordStore) -> None:

@@ -15,12 +15,13 @@ It is written under a temporary name beside its place and moved there when compl
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -32,7 +33,7 @@ from tqdm import tqdm
 
 from ssrl_ecg.data.atomic_folder import replacing_folder
 from ssrl_ecg.data.labels import Labels, Task
-from ssrl_ecg.data.source import Layout, Record, SignalFile, Source
+from ssrl_ecg.data.source import Layout, Record, SignalFile, Source, fingerprint_content
 from ssrl_ecg.data.store_facts import FORMAT_VERSION, Facts
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.signals.leads import LEADS, lead_order
@@ -41,6 +42,8 @@ from ssrl_ecg.signals.resample import resample
 CLIP_UV = 32767
 
 _UV_PER_MV = np.float32(1000)
+_REJECTED = "rejected.csv"
+_OF_THE_FILES = ("format_version", "root_name", "source_fingerprint", "fingerprint", "n_rejected")
 _TEXT_COLUMNS = ("record_id", "patient_id", "path")
 
 
@@ -230,7 +233,7 @@ def _write_store(source: Source, folder: Path, fingerprint: str, progress: bool)
     records = table.iloc[kept].reset_index(drop=True)
     records[list(_Quality._fields)] = np.array(quality, dtype=np.int64)
     records.to_csv(folder / "records.csv", index=False)
-    with open(folder / "rejected.csv", "w", newline="", encoding="utf-8") as file:
+    with open(folder / _REJECTED, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("record_id", "path", "reason"), *rejected])
     truth = source.truth(records)
     if truth is not None:
@@ -240,7 +243,16 @@ def _write_store(source: Source, folder: Path, fingerprint: str, progress: bool)
     for name, labels in label_sets.items():
         np.savez(folder / "labels" / f"{name}.npz", values=labels.values, known=labels.known)
     facts = _facts(source, fingerprint, records, label_sets, n_rejected=len(rejected))
+    facts = replace(facts, fingerprint=_content_fingerprint(folder, facts))
     (folder / "facts.json").write_text(json.dumps(facts.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def _content_fingerprint(folder: Path, facts: Facts) -> str:
+    """Hash every file a store is read from, and what its facts say of their content."""
+    told = {key: value for key, value in facts.to_dict().items() if key not in _OF_THE_FILES}
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    content = fingerprint_content(folder, [name for name in written if name != _REJECTED])
+    return hashlib.sha256((json.dumps(told, sort_keys=True) + content).encode()).hexdigest()
 
 
 def _write_signals(
@@ -339,6 +351,7 @@ def _facts(
         source=source.name,
         root_name=source.root.resolve().name,
         source_fingerprint=fingerprint,
+        fingerprint="",
         sampling_rate_hz=source.expected.sampling_rate_hz,
         leads=LEADS,
         n_records=len(records),

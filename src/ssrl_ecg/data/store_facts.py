@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ssrl_ecg.errors import InputError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever stores written before must be rebuilt."""
 
 
@@ -22,7 +22,9 @@ class Facts:
         format_version: ``FORMAT_VERSION`` of the code that wrote it.
         source: name of the source.
         root_name: name of the source's folder, without the folders above it.
-        source_fingerprint: the source's fingerprint when the store was built.
+        source_fingerprint: the source's fingerprint when the store was built; another one means files were touched.
+        fingerprint: SHA-256 of signals, records, labels and the facts below: the same wherever and whenever the same
+            recordings are read, so that results stay valid where a data set was copied or downloaded again.
         sampling_rate_hz: samples per second of every record.
         leads: lead names along the second axis.
         n_records: records in the store.
@@ -38,6 +40,7 @@ class Facts:
     source: str
     root_name: str
     source_fingerprint: str
+    fingerprint: str
     sampling_rate_hz: float
     leads: tuple[str, ...]
     n_records: int

@@ -115,7 +115,7 @@ def _data_facts(
         split_sizes={part: len(one) for part, one in taken.items()},
         class_counts={part: one.counts() for part, one in taken.items()},
         classes_without_positives={part: one.empty_classes for part, one in taken.items() if one.empty_classes},
-        fingerprint=store.facts.source_fingerprint,
+        fingerprint=store.facts.fingerprint,
         attribution=about.attribution,
     )
 

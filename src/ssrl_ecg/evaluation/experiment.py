@@ -138,7 +138,7 @@ def arm_plans(runner: Runner) -> list[ArmPlan]:
         "preprocessing": runner.preprocessing.to_dict(),
         "precision": experiment.compute.precision,
         **experiment.processes(),
-        "data": runner.store.facts.source_fingerprint,
+        "data": runner.store.facts.fingerprint,
     }
     plans = [plan for method in experiment.methods for plan in _method_plans(runner, method, common)]
     for name, plan in experiment.supervised.items():

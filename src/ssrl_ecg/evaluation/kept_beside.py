@@ -39,7 +39,7 @@ def kept_beside(
         find: finds the arrays in the signals; none may be of objects.
     """
     path = store.path / f"{name}.npz"
-    made_from = f"{store.facts.source_fingerprint} {signals_version()}"
+    made_from = f"{store.facts.fingerprint} {signals_version()}"
     if path.is_file():
         with np.load(path, allow_pickle=False) as saved:
             if str(saved["made_from"]) == made_from:

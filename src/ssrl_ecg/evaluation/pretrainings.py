@@ -108,7 +108,7 @@ class Pretrainings:
                 "seed": self._config(method, number).seed,
                 "encoder": as_config(self.experiment.encoder_of(method).config),
                 "preprocessing": self.preprocessing.to_dict(),
-                "data": self.store.facts.source_fingerprint,
+                "data": self.store.facts.fingerprint,
                 "records": self.records,
             }
             | self.experiment.processes()

@@ -53,7 +53,7 @@ def run_trials(
     judged = Split(split.train, split.validation, split.validation)
     for plan in tqdm(plans, desc="trials", disable=not progress):
         identity = identity_of(
-            plan.name, as_config(plan.settings), [cell.name for cell in cells], store.facts.source_fingerprint
+            plan.name, as_config(plan.settings), [cell.name for cell in cells], store.facts.fingerprint
         )
         if any(entry["identity"] == identity for entry in entries):
             continue

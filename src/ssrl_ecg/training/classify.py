@@ -375,7 +375,7 @@ def _identity(
     targets = (labels.name, labels.task, labels.classes, array_identity(labels.values[seen]))
     parts = {name: array_identity(part) for name, part in validations.items()}
     network = [(type(part).__name__, part.config) for part in (classifier.encoder, classifier.head)]
-    return run_identity(store.facts.source_fingerprint, array_identity(rows), parts, targets, network, settings)
+    return run_identity(store.facts.fingerprint, array_identity(rows), parts, targets, network, settings)
 
 
 def _check(rows: np.ndarray, labels: Labels, config: ClassifyConfig, validations: Mapping[str, np.ndarray]) -> None:

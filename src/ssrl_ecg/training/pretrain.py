@@ -245,4 +245,4 @@ def _identity(store: RecordStore, rows: np.ndarray, method: Method, *settings: A
     """Hash everything that the trained weights depend on."""
     encoder = (type(method.encoder).__name__, method.encoder.config, module_hash(method.encoder))
     of_method = (type(method).__name__, method.config, encoder)
-    return run_identity(store.facts.source_fingerprint, array_identity(rows), of_method, settings)
+    return run_identity(store.facts.fingerprint, array_identity(rows), of_method, settings)

@@ -24,7 +24,7 @@ def data_facts(store: RecordStore) -> dict[str, Any]:
         "root_name": facts.root_name,
         "n_records": facts.n_records,
         "sampling_rate_hz": facts.sampling_rate_hz,
-        "fingerprint": facts.source_fingerprint,
+        "fingerprint": facts.fingerprint,
         **({"collections": [data_facts(part) for part in parts]} if len(parts) > 1 else {}),
     }
 

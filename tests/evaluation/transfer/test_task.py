@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,8 @@ def test_the_fingerprint_changes_with_the_files(tmp_path, write_record):
     for name in ("101", "100"):
         write_record(tmp_path, name)
     before = open_task(tmp_path, RAW, ("101",), ("100",)).fingerprint
+    os.utime(tmp_path / "100.dat", (1, 1))
+    assert open_task(tmp_path, RAW, ("101",), ("100",)).fingerprint == before
     write_record(tmp_path, "100", seed=3)
     assert open_task(tmp_path, RAW, ("101",), ("100",)).fingerprint != before
     assert np.char.isalnum(before)

@@ -144,7 +144,7 @@ def floor_plans(
     check_floors(wanted, labels)
     shop = Workshop(store, labels, training_rows, preprocessing)
     settings: dict[str, Any] = {
-        "data": store.facts.source_fingerprint,
+        "data": store.facts.fingerprint,
         "records": identity_of(store.records["record_id"].to_numpy()[training_rows]),
         "measurements": signals_version(),
         "constants": CONSTANTS,

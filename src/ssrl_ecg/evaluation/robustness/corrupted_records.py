@@ -61,7 +61,7 @@ class TestRecords:
         noise = self.noises[family.noise].signal_mv if family is not None and family.noise else np.empty(0)
         ids = self.store.records["record_id"].to_numpy()[self.rows]
         return [
-            corruption.name, self.seed, self.store.facts.source_fingerprint, ids,
+            corruption.name, self.seed, self.store.facts.fingerprint, ids,
             hashlib.sha256(noise.tobytes()).hexdigest(),
         ]  # fmt: skip
 

@@ -207,7 +207,7 @@ class LabelScarcityBenchmark:
         design = LabelFractions(fractions=fractions, n_repeats=(len(seeds),) * len(fractions), seeds=tuple(seeds))
         config = {"label_fractions": fractions, "seeds": design.seeds, "epochs": epochs}
         plans, cells = self._plans(epochs), self.results_dir / "fold"
-        facts = {"name": "PTB-XL", "fingerprint": self.store.facts.source_fingerprint, "label_set": "super"}
+        facts = {"name": "PTB-XL", "fingerprint": self.store.facts.fingerprint, "label_set": "super"}
         command = ["python", "-m", "ssrl_ecg.label_scarcity_benchmark"]
         with run_record(self.results_dir, command=command, config=config, seed=design.seeds[0], data=facts) as run:
             run_design(cells, plans, self.store, self.labels, [self.split], design, execution)
@@ -237,7 +237,7 @@ class LabelScarcityBenchmark:
     def _plans(self, epochs: int) -> list[ArmPlan]:
         """The supervised track, and both others if there is an encoder."""
         pretrained = self._pretrained
-        settings = {"epochs": epochs, "recipe": as_config(_RECIPE), "data": self.store.facts.source_fingerprint}
+        settings = {"epochs": epochs, "recipe": as_config(_RECIPE), "data": self.store.facts.fingerprint}
         if pretrained is not None:
             settings |= {"weights": module_hash(pretrained.encoder), "input": pretrained.preprocessing.to_dict()}
 

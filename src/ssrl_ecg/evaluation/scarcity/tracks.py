@@ -116,7 +116,7 @@ def _method_plans(runner: Runner, shop: Workshop, method: MethodPlan) -> list[Ar
     settings = {
         "floors": CONSTANTS,
         "measurements": signals_version(),
-        "data": runner.store.facts.source_fingerprint,
+        "data": runner.store.facts.fingerprint,
         "preprocessing": runner.preprocessing.to_dict(),
         "encoder": runner.experiment.encoder_of(method).settings(),
         "pretraining": method.settings() | {"records": runner.pretrainings.records},

@@ -28,7 +28,7 @@ class SegmentationTask:
         database: signals and marks.
         labels: rhythms, by which folds and fractions are stratified.
         folds: (record,) 1 to ``n_folds``; a patient is in one of them.
-        fingerprint: of the database's files.
+        fingerprint: of all signals and marks.
         seed: folds and fractions were drawn from.
     """
 
@@ -102,4 +102,6 @@ def read_task(
     table = source.records().set_index("record_id", drop=False).loc[database.records["record_id"]]
     labels = source.label_sets(table)["rhythm"]
     folds = stratified_folds(labels.values, patients, n_folds, seed)
-    return SegmentationTask(database, labels, folds, source.fingerprint(), seed)
+    rate_hz = database.sampling_rate_hz
+    marked = MarkedRecords(database.signal_mv, database.masks(rate_hz), rate_hz)
+    return SegmentationTask(database, labels, folds, marked.fingerprint(), seed)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssrl_ecg.data.mitbih import AAMI_CLASSES, DS1, DS2, MITBIH, SAME_PATIENT
-from ssrl_ecg.data.source import fingerprint_files
+from ssrl_ecg.data.source import fingerprint_content
 from ssrl_ecg.data.splits import Split, assert_patients_disjoint
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.remembering import Remembering
@@ -30,7 +30,7 @@ class TransferTask:
         train: ids of the training records.
         test: ids of the test records, as published.
         rejected: records and leads that were left out.
-        fingerprint: of the database's files.
+        fingerprint: of the content of the database's files.
         beats: preprocessing -> the beats of all records, training records first.
     """
 
@@ -78,7 +78,7 @@ def open_task(
             raise InputError(f"no {part} record can be used", file=root, expected="at least one", found=reason)
     files = [f"{name}.{suffix}" for name in (*train, *test) for suffix in ("hea", "dat", "atr")]
     read = Remembering(partial(_read_beats, source, kept[0] + kept[1]), 2)
-    task = TransferTask(kept[0], kept[1], tuple(rejected), fingerprint_files(source.root, [], files), read)
+    task = TransferTask(kept[0], kept[1], tuple(rejected), fingerprint_content(source.root, files), read)
     assert_patients_disjoint(source.records(), _split(source, task))
     return task
 
