@@ -46,6 +46,7 @@ from ssrl_ecg.training.embed import Readout, embed
 from ssrl_ecg.training.loop import stream_seed
 from ssrl_ecg.training.probe import N_INNER_FOLDS
 from ssrl_ecg.training.run import as_config
+from ssrl_ecg.training.statistics import take_statistics
 
 _BATCH = 256
 _MAPS = 3
@@ -90,8 +91,10 @@ class Runner:
         return {"last": np.ascontiguousarray(layers[:, -encoder.feature_dim :]), "layers": layers}
 
     def _random(self, encoder: EncoderPlan, number: int) -> Encoder:
-        torch.manual_seed(stream_seed(self.experiment.design.first_seed + number, "initialisation"))
-        return encoder.build()
+        """An encoder with random weights, and statistics as a pretrained one has them."""
+        seed, rows = self.experiment.design.first_seed + number, self.splits[0].train
+        torch.manual_seed(stream_seed(seed, "initialisation"))
+        return take_statistics(encoder.build(), self.preprocessing, self.store, rows, stream_seed(seed, "statistics"))
 
     def _map(self, encoder: Encoder) -> np.ndarray:
         return whole_record_maps(encoder, self.preprocessing, self.store)
@@ -147,7 +150,7 @@ def arm_plans(runner: Runner) -> list[ArmPlan]:
     for encoder in experiment.encoders:
         own = encoder == experiment.encoder
         name = "random encoder probe" if own else f"random {encoder.kind.__name__} probe"
-        settings = common | encoder.settings() | {"n_encoders": experiment.n_pretrainings}
+        settings = common | encoder.settings() | {"n_encoders": experiment.n_pretrainings, "statistics": "training"}
         plans += [
             replace(plan, compared=plan.compared and own) for plan in _probe_plans(runner, name, settings, encoder)
         ]

@@ -17,10 +17,10 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.models.config import require_whole
 
 Precision = Literal["32", "bf16"]
-_STREAMS = {"order": 1, "step": 2, "initialisation": 3}
+_STREAMS = {"order": 1, "step": 2, "initialisation": 3, "statistics": 4}
 
 
-def stream_seed(seed: int, stream: Literal["order", "step", "initialisation"], *counters: int) -> int:
+def stream_seed(seed: int, stream: Literal["order", "step", "initialisation", "statistics"], *counters: int) -> int:
     """Seed of one independent random stream, a function of the run's seed and of counters alone.
 
     Because nothing depends on how often a generator was used before, a run resumed at step k draws what an
