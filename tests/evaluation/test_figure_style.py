@@ -43,6 +43,7 @@ def test_many_rows_never_share_a_style():
     rows, floors = [f"row {i}" for i in range(18)], [f"floor {i}" for i in range(8)]
     styles = line_styles([*rows, *floors], floors)
     assert len({(style.color, style.line, style.marker) for style in styles.values()}) == 26
+    assert [styles[name].line == "-" for name in rows] == [True] * 6 + [False] * 12
 
 
 def test_style_ends_with_its_context_and_the_published_name_sets_it_for_good():

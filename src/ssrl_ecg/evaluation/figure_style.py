@@ -69,6 +69,7 @@ _PUBLICATION: dict[Any, Any] = _SCREEN | {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+_AGAIN = (0, (5, 1.2))
 _STYLES: dict[FigureStyle, dict[Any, Any]] = {"screen": _SCREEN, "publication": _PUBLICATION}
 
 
@@ -100,7 +101,7 @@ def line_styles(names: Sequence[str], floors: Collection[str] = ()) -> dict[str,
     """Give each series a style: colour and marker for what is compared, grey dashes for floors.
 
     Args:
-        names: names in the order of the page; after six compared ones the colours repeat with another marker.
+        names: names in the order of the page; after six compared ones the colours repeat with another marker and a broken line.
         floors: those of the names that are floors.
     """
     styles: dict[str, LineStyle] = {}
@@ -112,5 +113,6 @@ def line_styles(names: Sequence[str], floors: Collection[str] = ()) -> dict[str,
         else:
             place = sum(other not in floors for other in styles)
             marker = _MARKERS[(place + place // len(COLORS)) % len(_MARKERS)]
-            styles[name] = LineStyle(COLORS[place % len(COLORS)], "-", marker)
+            line = "-" if place < len(COLORS) else _AGAIN
+            styles[name] = LineStyle(COLORS[place % len(COLORS)], line, marker)
     return styles
