@@ -92,15 +92,15 @@ def every_figure() -> list[ReportFigure]:
 
 def main() -> int:
     """Draw or check the figures."""
-    stale = []
+    stale, check = [], "--check" in sys.argv[1:]
     for figure in every_figure():
         files = {f"{figure.name}.{kind}": content for kind, content in draw_files(figure).items() if kind != "svg"}
         path = FIGURES / f"{figure.name}.csv"
-        if not path.exists() or path.read_bytes() != files[path.name]:
+        if not check:
+            write_files(FIGURES, files)
+        elif not path.exists() or path.read_bytes() != files[path.name]:
             stale.append(figure.name)
-            if "--check" not in sys.argv[1:]:
-                write_files(FIGURES, files)
-    if stale and "--check" in sys.argv[1:]:
+    if stale:
         sys.stderr.write(f"figures differ from results/: {', '.join(stale)}; run python results/make_figures.py\n")
         return 1
     return 0

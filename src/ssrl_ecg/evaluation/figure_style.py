@@ -101,7 +101,8 @@ def line_styles(names: Sequence[str], floors: Collection[str] = ()) -> dict[str,
     """Give each series a style: colour and marker for what is compared, grey dashes for floors.
 
     Args:
-        names: names in the order of the page; after six compared ones the colours repeat with another marker and a broken line.
+        names: names in the order of the page; after six compared ones the colours repeat with another marker and a
+            broken line.
         floors: those of the names that are floors.
     """
     styles: dict[str, LineStyle] = {}
