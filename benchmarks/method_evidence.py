@@ -40,6 +40,7 @@ from ssrl_ecg.training.embed import embed
 from ssrl_ecg.training.loop import Compute
 from ssrl_ecg.training.pretrain import pretrain
 from ssrl_ecg.training.probe import cross_validated_probe
+from ssrl_ecg.training.statistics import take_statistics, training_windows
 
 N_RECORDS, TRAIN_FOLDS, EPOCHS = 2000, (1, 2, 3, 4, 5, 6), 25
 N_LABELS, N_SUBSETS, REPLICATES = 128, 5, 2000
@@ -102,9 +103,10 @@ class Bench:
         self.records = EvaluatedRecords(targets, table["patient_id"].to_numpy(), np.zeros(len(targets)), labels.classes)
 
     def encoder(self, name: str) -> Encoder:
-        """The untrained encoder of a method."""
+        """The untrained encoder of a method, with batch-norm statistics of training windows."""
         torch.manual_seed(SEED)
-        return preset(name).encoder_options().build()
+        windows = training_windows(self.preprocessing, self.store, self.train, SEED)
+        return take_statistics(preset(name).encoder_options().build(), windows)
 
     def pretrained(self, name: str, kind: type[Method], epochs: int) -> Encoder:
         """Pretrain by the preset, for ``epochs`` passes."""

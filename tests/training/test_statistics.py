@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ssrl_ecg.models import ENCODERS
-from ssrl_ecg.training.statistics import take_statistics
+from ssrl_ecg.training.statistics import take_statistics, training_windows
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_statistics_are_averages_over_windows_and_no_weight_changes(encoder, sto
     """Of the first layer, against its outputs on whole recordings: windows as long as these, one batch of all."""
     rows, whole = np.arange(len(store)), replace(preprocessing, window_s=2.56)
     before = copy.deepcopy(encoder)
-    after = take_statistics(encoder, whole, store, rows, seed=3)
+    after = take_statistics(encoder, training_windows(whole, store, rows, seed=3))
     assert after is encoder
     assert not encoder.training
     convolution, norm = next(
@@ -43,9 +43,9 @@ def test_statistics_are_averages_over_windows_and_no_weight_changes(encoder, sto
 def test_the_same_seed_gives_the_same_statistics_and_leaves_the_global_generator_alone(encoder, store, preprocessing):
     rows, again, other = np.arange(len(store)), copy.deepcopy(encoder), copy.deepcopy(encoder)
     state = torch.get_rng_state()
-    take_statistics(encoder, preprocessing, store, rows, seed=3)
-    take_statistics(again, preprocessing, store, rows, seed=3)
-    take_statistics(other, preprocessing, store, rows[:4], seed=3)
+    take_statistics(encoder, training_windows(preprocessing, store, rows, seed=3))
+    take_statistics(again, training_windows(preprocessing, store, rows, seed=3))
+    take_statistics(other, training_windows(preprocessing, store, rows[:4], seed=3))
     assert torch.equal(torch.get_rng_state(), state)
     first, second, third = (list(one.buffers()) for one in (encoder, again, other))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -57,5 +57,5 @@ def test_a_network_without_batch_norm_stays_as_it_is(store, preprocessing):
     kind = ENCODERS["vit-xs"]
     encoder = kind(kind.Config())
     before = copy.deepcopy(encoder.state_dict())
-    take_statistics(encoder, preprocessing, store, np.arange(len(store)), seed=3)
+    take_statistics(encoder, training_windows(preprocessing, store, np.arange(len(store)), seed=3))
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())

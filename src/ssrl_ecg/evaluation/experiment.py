@@ -46,7 +46,7 @@ from ssrl_ecg.training.embed import Readout, embed
 from ssrl_ecg.training.loop import stream_seed
 from ssrl_ecg.training.probe import N_INNER_FOLDS
 from ssrl_ecg.training.run import as_config
-from ssrl_ecg.training.statistics import take_statistics
+from ssrl_ecg.training.statistics import take_statistics, training_windows
 
 _BATCH = 256
 _MAPS = 3
@@ -94,7 +94,8 @@ class Runner:
         """An encoder with random weights, and statistics as a pretrained one has them."""
         seed, rows = self.experiment.design.first_seed + number, self.splits[0].train
         torch.manual_seed(stream_seed(seed, "initialisation"))
-        return take_statistics(encoder.build(), self.preprocessing, self.store, rows, stream_seed(seed, "statistics"))
+        windows = training_windows(self.preprocessing, self.store, rows, stream_seed(seed, "statistics"))
+        return take_statistics(encoder.build(), windows)
 
     def _map(self, encoder: Encoder) -> np.ndarray:
         return whole_record_maps(encoder, self.preprocessing, self.store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -18,10 +18,8 @@ _LARGEST = 2048
 _BATCH = 128
 
 
-def take_statistics(
-    encoder: Encoder, preprocessing: Preprocessing, store: RecordStore, rows: np.ndarray, seed: int
-) -> Encoder:
-    """Set an encoder's batch-norm statistics to the averages over batches of training windows.
+def take_statistics(encoder: Encoder, windows: Iterable[Tensor]) -> Encoder:
+    """Set an encoder's batch-norm statistics to the averages over batches of windows.
 
     An untrained network that keeps the statistics of its initialisation (mean 0, variance 1) hardly normalises, and
     is a weaker floor than random weights have to be: pretraining would get credit for the statistics that it collects
@@ -29,21 +27,26 @@ def take_statistics(
 
     Args:
         encoder: changed in place: running means and variances, nothing else.
-        preprocessing: fitted.
-        store: the records.
-        rows: whose windows, one each; of more than 2,048, that many drawn by ``seed``.
-        seed: of the draw and of where windows begin.
+        windows: batches (window, lead, window_samples), as the encoder is fed.
 
     Returns:
         The encoder, in the mode it was in.
     """
+    update_bn(windows, encoder)
+    return encoder
+
+
+def training_windows(preprocessing: Preprocessing, store: RecordStore, rows: np.ndarray, seed: int) -> Iterator[Tensor]:
+    """Give batches of one random window per record, filtered and normalised.
+
+    Args:
+        preprocessing: fitted.
+        store: the records.
+        rows: whose windows; of more than 2,048, that many drawn by ``seed``.
+        seed: of the draw and of where windows begin.
+    """
     chosen = np.random.default_rng(seed).permutation(rows)[:_LARGEST]
     generator = torch.Generator().manual_seed(seed)
-
-    def windows() -> Iterator[Tensor]:
-        for start in range(0, len(chosen), _BATCH):
-            filtered_mv = preprocessing.filter(torch.from_numpy(store.read_mv(chosen[start : start + _BATCH])))
-            yield preprocessing.normalise(random_crop(filtered_mv, preprocessing.window_samples, generator))
-
-    update_bn(windows(), encoder)
-    return encoder
+    for start in range(0, len(chosen), _BATCH):
+        filtered_mv = preprocessing.filter(torch.from_numpy(store.read_mv(chosen[start : start + _BATCH])))
+        yield preprocessing.normalise(random_crop(filtered_mv, preprocessing.window_samples, generator))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -189,6 +189,12 @@ def frozen_features(encoder: Encoder, beats: HolterBeats, known: Rows) -> Featur
 def _by_chunks(describe: Callable[[Rows], Features], rows: Rows) -> Features:
     parts = [describe(rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
     return np.concatenate(parts).astype(np.float32)
+
+
+def normalised_windows(beats: HolterBeats, rows: Rows) -> Iterator[Tensor]:
+    """Give batches of the windows around some beats, as encoders are fed."""
+    for start in range(0, len(rows), _CHUNK):
+        yield beats.preprocessing.normalise(torch.from_numpy(beats.windows_mv(rows[start : start + _CHUNK])))
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ from ssrl_ecg.evaluation.transfer.arms import (
     RememberedArm,
     frozen_features,
     minirocket_beats,
+    normalised_windows,
     shape_features,
 )
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining
@@ -35,6 +36,7 @@ from ssrl_ecg.training.checkpoint import EncoderCheckpoint
 from ssrl_ecg.training.embed import module_hash
 from ssrl_ecg.training.loop import stream_seed
 from ssrl_ecg.training.run import as_config
+from ssrl_ecg.training.statistics import take_statistics
 
 VERSION = 3
 """Of what a cell holds and how it is made; raised when either changes."""
@@ -82,6 +84,7 @@ class Row:
         architecture = None if encoder is None else (type(encoder).__name__, encoder.config.to_dict())
         preprocessing = self.preprocessing.to_dict()
         own = {"kind": self.kind, "preprocessing": preprocessing, "encoder": architecture, "weights": weights}
+        own |= {"statistics": "training"} if self.kind == "random" else {}
         return own | {"voters": [voter.settings() for voter in self.voters]}
 
     def encoder(self, seed: int) -> Encoder:
@@ -151,7 +154,10 @@ def _features(task: TransferTask, row: Row, seed: int) -> Features:
         return shape_features(beats)
     if row.kind == "minirocket":
         return minirocket_beats(beats, thinned(beats, train), seed=seed)
-    return frozen_features(row.encoder(seed), beats, thinned(beats, train))
+    encoder, known = row.encoder(seed), thinned(beats, train)
+    if row.kind == "random":
+        take_statistics(encoder, normalised_windows(beats, known))
+    return frozen_features(encoder, beats, known)
 
 
 def _forest(task: TransferTask, features: Remembering[Features], row: Row, track: str) -> RememberedArm:
