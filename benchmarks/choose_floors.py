@@ -14,20 +14,28 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.linear_model import RidgeCV
 
+from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.data.ptbxl import PTBXL
 from ssrl_ecg.data.splits import recipe_split
-from ssrl_ecg.data.store import build_store
+from ssrl_ecg.data.store import RecordStore, build_store
+from ssrl_ecg.evaluation.arms import ProbeArm, in_turn
 from ssrl_ecg.evaluation.floors.arm import Floor, FloorArm
 from ssrl_ecg.evaluation.floors.blends import Known, PriorBlend, Stack
 from ssrl_ecg.evaluation.floors.learners import Boosting, Forest, Logistic, Ridge, TableFloor
 from ssrl_ecg.evaluation.floors.workshop import Workshop
 from ssrl_ecg.evaluation.kept_beside import signals_version
 from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, make_cells
+from ssrl_ecg.evaluation.remembering import Remembering
 from ssrl_ecg.evaluation.trials import run_trials
 from ssrl_ecg.signals.preprocessing import Preprocessing
+from ssrl_ecg.training.embed import Readout, embed
+from ssrl_ecg.training.loop import stream_seed
+from ssrl_ecg.training.statistics import take_statistics, training_windows
 
+PREPROCESSING = Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0)
 RESULTS = Path(__file__).parents[1] / "results" / "trials" / "floors.json"
 
 
@@ -43,6 +51,26 @@ def ranked(values, training_rows):
     """Each score's rank among the training records, in [0, 1]."""
     ranks = np.sort(values[training_rows], axis=0)
     return np.stack([np.searchsorted(*pair) / len(ranks) for pair in zip(ranks.T, values.T, strict=True)], axis=1)
+
+
+def random_encoders(store: RecordStore, rows: np.ndarray) -> Iterator[ArmPlan]:
+    """Probes of untrained encoders, as they are initialised and with statistics of training windows."""
+    preprocessing = PREPROCESSING.fitted([store.read_mv(rows)])
+
+    def features(readout: Readout, statistics: bool, seed: int) -> np.ndarray:
+        torch.manual_seed(stream_seed(seed, "initialisation"))
+        encoder = preset("simclr").encoder_options().build()
+        if statistics:
+            windows = training_windows(preprocessing, store, rows, stream_seed(seed, "statistics"))
+            take_statistics(encoder, windows)
+        return embed(encoder, preprocessing, store, np.arange(len(store)), readout=readout)
+
+    for readout in ("last", "layers"):
+        for statistics in (False, True):
+            name = f"random encoder, {readout}, statistics of {'training windows' if statistics else 'initialisation'}"
+            settings = {"readout": readout, "statistics": statistics, "encoders": 3}
+            of_seed = in_turn(3, Remembering(partial(features, readout, statistics)))
+            yield ArmPlan(name, "floor", settings, partial(ProbeArm, name, "floor", of_seed))
 
 
 def plans(shop: Workshop) -> Iterator[ArmPlan]:
@@ -109,14 +137,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--only", default="", help="those whose names begin so")
     arguments = parser.parse_args()
     store = build_store(PTBXL(arguments.data), arguments.store).store
     labels, split = store.labels("super"), recipe_split(store.records)
     design = LabelFractions(fractions=(0.01, 0.1, 1.0), n_repeats=(10, 5, 1))
     known = split.train[labels.known[split.train]]
     cells = make_cells(design, labels, store.records["patient_id"].to_numpy(), known)
-    shop = Workshop(store, labels, split.train, Preprocessing(window_s=2.5, highpass_hz=0.5, clip_mv=5.0))
-    run_trials(RESULTS, list(plans(shop)), store, labels, split, cells)
+    shop = Workshop(store, labels, split.train, PREPROCESSING)
+    everything = (*plans(shop), *random_encoders(store, split.train))
+    chosen = [plan for plan in everything if plan.name.startswith(arguments.only)]
+    run_trials(RESULTS, chosen, store, labels, split, cells)
 
 
 if __name__ == "__main__":
