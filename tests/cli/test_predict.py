@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from ssrl_ecg.cli.main import main
-from ssrl_ecg.training.checkpoint import load_classifier
-from ssrl_ecg.weights import CARD, MAX_BYTES, packaged_classifier, weights_facts
+from ssrl_ecg.training.checkpoint import load_classifier, read_header
+from ssrl_ecg.weights import CARD, FOLDER, MAX_BYTES, packaged_classifier, weights_facts
 
 
 @pytest.fixture(scope="module")
@@ -118,18 +118,34 @@ def test_embed_wants_files_or_data(refused, calibrated, folder, tmp_path):
     assert "either files or --data" in refused("embed", folder, "--data", "x", *out)
 
 
-def test_packing_writes_checkpoint_facts_and_a_card_with_every_class(
-    monkeypatch, tmp_path, cohort, store_path, encoder_path, classifier_path, calibrated
-):
+@pytest.fixture
+def train_packaged(monkeypatch):
+    """The script that packs the classifier."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "weights"))
-    module = importlib.import_module("train_packaged")
+    yield importlib.import_module("train_packaged")
+    sys.modules.pop("train_packaged")
+
+
+def test_the_packaged_card_says_what_the_results_say_of_the_packaged_classifier(train_packaged):
+    results = json.loads(train_packaged.RESULTS.read_text(encoding="utf-8"))
+    assert results["sha256"] == weights_facts()["sha256"]
+    header = read_header(packaged_classifier())
+    assert (FOLDER / CARD).read_text(encoding="utf-8") == train_packaged.card(results, header)
+    assert {kind: found["auroc"] >= 0.9 for kind, found in header["reliability"]["test"]["faults"].items()} == (
+        dict.fromkeys(("flat", "noisy", "leads swapped", "wrong unit"), True)
+    )
+
+
+def test_packing_writes_checkpoint_facts_and_a_card_with_every_class(
+    train_packaged, tmp_path, cohort, store_path, encoder_path, classifier_path, calibrated
+):
     for name, path in [("encoder", encoder_path), ("classifier", classifier_path), ("calibrated", calibrated)]:
         shutil.copy(path, tmp_path / f"{name}.safetensors")
     folds = {"train_folds": "1-8", "val_folds": "9", "test_folds": "10"}
     options = Namespace(data=cohort, work=tmp_path, store=store_path, seed=1, width=4, epochs=1, **folds)
-    checkpoint = module.train(options)
+    checkpoint = train_packaged.train(options)
     package = tmp_path / "package"
-    module.pack(checkpoint, module.measure(options, checkpoint), package, tmp_path / "results.json")
+    train_packaged.pack(checkpoint, train_packaged.measure(options, checkpoint), package, tmp_path / "results.json")
     text = (package / CARD).read_text(encoding="utf-8")
     assert "not a medical device" in text
     assert all(f"| {name} |" in text for name in load_classifier(checkpoint).classes)
@@ -138,7 +154,6 @@ def test_packing_writes_checkpoint_facts_and_a_card_with_every_class(
         file.write(b"x")
     with pytest.raises(ValueError, match="was changed"):
         packaged_classifier(package)
-    sys.modules.pop("train_packaged")
 
 
 def test_the_package_holds_a_small_classifier_or_says_that_it_has_none(ssrl_ecg, refused, folder):
