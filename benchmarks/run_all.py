@@ -19,6 +19,7 @@ import encoders
 import finetune
 import floors
 import memory
+import page
 import pretrain_epoch
 import reference_script
 import serving
@@ -63,6 +64,7 @@ def benchmarks(*, auroc: bool) -> dict[str, Callable[[Sample], Outcome]]:
         "methods": methods.run,
         "serving": serving.run,
         "predict": predict.run,
+        "page": page.run,
     }
 
 

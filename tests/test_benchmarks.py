@@ -39,6 +39,7 @@ NAMES = (
     "methods",
     "serving",
     "predict",
+    "page",
 )
 FIELDS = (
     *("name", "command", "seed", "data", "commit", "versions", "machine", "torch_threads", "date", "duration_s"),
@@ -292,6 +293,16 @@ def test_serving_is_timed_in_both_runtimes_and_through_the_service(benchmark):
     assert list(measured["service"]["cnn"]) == ["1 at once", "16 at once"]
 
 
+@pytest.mark.slow
+def test_the_page_is_timed_from_the_upload_to_each_of_its_updates(benchmark):
+    outcome = benchmark("page").run(None, repeats=2)
+    for waited_s in outcome["measured"].values():
+        assert list(waited_s) == ["answers", "waves", "explanation"]
+        assert 0 < waited_s["answers"] < waited_s["waves"] < waited_s["explanation"]
+    (bar,) = outcome["bars"]
+    assert (bar["bar"], bar["value"]) == ("<= 1", outcome["measured"]["elapsed_s"]["answers"])
+
+
 def test_rates_of_processes_add_up(benchmark):
     cost = benchmark("measure").Cost
     processes = [[cost(1.0, 2.0), cost(3.0, 4.0), cost(9.0, 9.0)], [cost(1.0, 4.0)]]
@@ -388,6 +399,7 @@ def test_committed_results_say_all_they_promise(name):
         "delineation": "LUDB 1.0.1, 200 records; MIT-BIH, 48 records; synthetic, 300 simulated records",
         "encoders": "noise, no recordings",
         "serving": "noise, no recordings",
+        "page": "synthetic, 1 simulated record, no recordings",
         "duplicates": "PTB-XL sample, 2,277 records, of them 120 at 500 Hz; 293 records beside it",
     }
     assert record["data"] == other_data.get(name, "PTB-XL sample, 2,277 records")

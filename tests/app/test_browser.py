@@ -12,15 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from playwright.sync_api import sync_playwright
 
 from ssrl_ecg.app.desk import Desk, PageLimits
 from ssrl_ecg.app.examples import example
 from ssrl_ecg.app.site import create_site
+from ssrl_ecg.predict.embedder import Embedder, Embeddings
+from ssrl_ecg.predict.neighbours import EmbeddingIndex
 from ssrl_ecg.predict.predictor import Predictor
 from ssrl_ecg.signals.leads import LEADS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
+pytestmark = pytest.mark.program(*BROWSERS)
+INDEXED = ("normal", "inferior infarction")
 PATIENCE_MS = 60_000
 """Longest time for one step on a busy machine."""
 
@@ -36,10 +41,13 @@ def place(tmp_path_factory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def address(checkpoint, place) -> Iterator[str]:
-    """One server for all tests of this file."""
+def address(checkpoint, encoder_checkpoint, place) -> Iterator[str]:
+    """One server for all tests of this file, with an index of two examples."""
     predictors = {"toy": Predictor(checkpoint), "other": Predictor(checkpoint)}
-    site = create_site(Desk(predictors, limits=PageLimits(max_upload_mb=1.0)), hosts=("127.0.0.1",))
+    embedder = Embedder(encoder_checkpoint)
+    features = np.stack(embedder.answer([embedder.prepare(example(name)) for name in INDEXED]))
+    index = EmbeddingIndex(Embeddings(INDEXED, features, {}))
+    site = create_site(Desk(predictors, index, PageLimits(max_upload_mb=1.0)), hosts=("127.0.0.1",))
     server = uvicorn.Server(uvicorn.Config(site, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -53,7 +61,7 @@ def address(checkpoint, place) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
+    playwright = sync_playwright().start()
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     yield browser
     browser.close()
@@ -83,7 +91,7 @@ def visitor(browser, address):
 def files(tmp_path_factory) -> Path:
     """A CSV of each of two examples, named after their rates, and files that are no recordings."""
     folder = tmp_path_factory.mktemp("files")
-    for name in ("normal", "inferior infarction"):
+    for name in INDEXED:
         signal_mv = example(name).signal_mv[:, :2500]
         columns = np.vstack([np.arange(2500) / 500, signal_mv]).T
         header = ",".join(["time_s", *LEADS])
@@ -158,6 +166,8 @@ def test_an_example_is_explained_for_another_class_and_compared(visitor):
     page = visitor()
     choose(page, "#example", "normal")
     page.wait_for_selector("#explanation .stretches li")
+    assert page.locator("#neighbours tbody th").all_inner_texts() == list(INDEXED)
+    assert page.locator("#neighbours tbody td").first.inner_text() == "1.000"
     shown = page.inner_text("#explanation .soft")
     other = next(name for name in ("NORM", "MI") if f"logit of {name}" not in shown)
     choose(page, "#class", other)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +17,7 @@ from hypothesis import given as drawn
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from ssrl_ecg.app.service import ServiceLimits, create_app
+from ssrl_ecg.data.recording import FileReader
 from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.predict.embedder import Embedder
@@ -50,6 +52,12 @@ def assert_problem(response, status, words):
     assert "\n" not in problem["detail"]
 
 
+@pytest.fixture
+def table(signal_mv) -> bytes:
+    """The recording as a file."""
+    return "\n".join([",".join(LEADS), *(",".join(f"{value:.6f}" for value in row) for row in signal_mv.T)]).encode()
+
+
 def test_predict_says_what_the_predictor_says(client, checkpoint, body, signal_mv):
     expected = Predictor(checkpoint).predict(SignalFile(signal_mv, 250.0, LEADS))
     reply = client.post("/predict", json=body)
@@ -66,9 +74,8 @@ def test_embed_says_what_the_embedder_says_whatever_the_unit_and_order(client, e
         assert client.post("/embed", json=given).json()["features"] == pytest.approx(expected.tolist(), abs=1e-4)
 
 
-def test_a_file_is_read_by_its_content(client, body, signal_mv):
-    table = "\n".join([",".join(LEADS), *(",".join(f"{value:.6f}" for value in row) for row in signal_mv.T)])
-    reply = client.post("/predict?file_rate_hz=250", content=table.encode(), headers=FILE)
+def test_a_file_is_read_by_its_content(client, body, table):
+    reply = client.post("/predict?file_rate_hz=250", content=table, headers=FILE)
     assert reply.status_code == 200, reply.text
     expected = client.post("/predict", json=body).json()
     assert reply.json()["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
@@ -140,6 +147,29 @@ def test_bodies_that_are_too_large_are_refused_while_they_arrive(checkpoint):
 
     with TestClient(create_app(checkpoint, ServiceLimits(max_request_mb=0.1))) as client:
         assert_problem(client.post("/embed", content=endless(), headers=FILE), 413, "larger than 0.1 MB")
+
+
+def test_longer_recordings_are_cut_and_said_to_be_and_files_read_no_further(
+    checkpoint, body, table, signal_mv, monkeypatch
+):
+    wanted_s, read = [], FileReader.read
+    monkeypatch.setattr(FileReader, "read", lambda *given: wanted_s.append(given[2]) or read(*given))
+    expected = Predictor(checkpoint).predict(SignalFile(signal_mv[:, :375], 250.0, LEADS)).probabilities
+    with TestClient(create_app(checkpoint, ServiceLimits(longest_s=1.5))) as client:
+        for reply in (
+            client.post("/predict", json=body),
+            client.post("/predict?file_rate_hz=250", content=table, headers=FILE),
+        ):
+            assert reply.json()["probabilities"] == pytest.approx(expected, abs=1e-4)
+            assert "longer than 1.5 s: only its beginning is used" in reply.json()["warnings"]
+    assert wanted_s == [2.5]
+
+
+def test_json_of_too_many_numbers_is_refused_before_it_is_expanded(client, monkeypatch):
+    monkeypatch.setattr("ssrl_ecg.app.requests.json", None)
+    content = b'{"signal": [[' + b"0," * 1_000_001 + b"0]]}"
+    response = client.post("/predict", content=content, headers={"content-type": "application/json"})
+    assert_problem(response, 422, "too long for JSON (expected at most 1,000,000 numbers")
 
 
 def test_only_its_own_names_reach_a_local_service(checkpoint, body):
@@ -237,7 +267,7 @@ def test_a_body_that_does_not_arrive_is_given_up(checkpoint):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"timeout_s": 0}, {"max_batch": 0}, {"batch_wait_ms": -1}, {"max_request_mb": np.nan}]
+    "wrong", [{"timeout_s": 0}, {"longest_s": 0}, {"max_batch": 0}, {"batch_wait_ms": -1}, {"max_request_mb": np.nan}]
 )
 def test_limits_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
@@ -246,11 +276,17 @@ def test_limits_out_of_range_are_refused(wrong):
 
 @pytest.mark.parametrize("path", ["/predict", "/embed", "/health"])
 def test_every_answer_is_one_that_the_description_promises(path, checkpoint):
-    """Requests drawn from the description, sound ones and others, as schemathesis makes them."""
+    """Requests drawn from the description, sound ones and others, as schemathesis makes them; see ``make fuzz``."""
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(checkpoint))
     (operation,) = (result.ok() for result in schema.include(path=path).get_all_operations())
 
-    @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=int(os.environ.get("SSRL_ECG_FUZZ", "40")),
+        derandomize="SSRL_ECG_FUZZ" not in os.environ,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @drawn(case=operation.as_strategy())
     def answers(case):
         case.call_and_validate(excluded_checks=[positive_data_acceptance])  # no schema says which lengths go together

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from ssrl_ecg.app.shelf import Shelf
@@ -50,3 +52,19 @@ def test_what_is_taken_is_gone(clock):
     assert shelf.take(token) == "once"
     with pytest.raises(InputError):
         shelf.take(token)
+
+
+def test_a_sweep_lets_go_what_is_too_old_though_nobody_asks(clock):
+    class Thing:
+        pass
+
+    shelf, kept = Shelf(10, 2, clock), Thing()
+    held = weakref.ref(kept)
+    shelf.keep(kept)
+    del kept
+    clock.now = 10
+    shelf.sweep()
+    assert held() is not None
+    clock.now = 11
+    shelf.sweep()
+    assert held() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib as mpl
@@ -12,9 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ssrl_ecg.app.desk import Desk, PageLimits
+from ssrl_ecg.app.examples import example
 from ssrl_ecg.app.site import create_site
 from ssrl_ecg.data.recording import FileReader
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.recording_page import neighbours_html
+from ssrl_ecg.predict.embedder import Embedder, Embeddings
+from ssrl_ecg.predict.neighbours import EmbeddingIndex
 from ssrl_ecg.predict.predictor import Predictor
 from ssrl_ecg.signals.leads import LEADS
 
@@ -86,6 +91,46 @@ def test_uploads_that_cannot_be_used_end_in_one_line_without_a_folder(client, de
         desk.open_upload(token, READER)
     assert str(place) not in str(caught.value)
     assert files_in(place) == []
+
+
+def test_a_large_upload_waits_in_memory(checkpoint, monkeypatch):
+    def to_disk(_):
+        pytest.fail("moved to disk while it arrived")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", to_disk)
+    desk, content = Desk({"toy": Predictor(checkpoint)}), bytes(5_000_000)
+    client = TestClient(create_site(desk))
+    assert desk.inbox.take(upload(client, ("large.csv", content))) == [("large.csv", content)]
+
+
+def test_what_nobody_asks_for_again_is_let_go_in_time(checkpoint, monkeypatch):
+    monkeypatch.setattr("ssrl_ecg.app.site.SWEEP_S", 0.01)
+    desk = Desk({"toy": Predictor(checkpoint)}, limits=PageLimits(timeout_s=10.0, keep_s=1.0))
+    with TestClient(create_site(desk)):
+        held = weakref.ref(desk.shelf.find(desk.open_example("normal")))
+        until = time.monotonic() + 20
+        while held() is not None and time.monotonic() < until:
+            time.sleep(0.01)
+    assert held() is None
+
+
+def test_the_page_has_shown_an_example_before_it_answers(checkpoint, monkeypatch):
+    desk, explained = Desk({"toy": Predictor(checkpoint)}), []
+    monkeypatch.setattr(desk, "explain", lambda token, name: explained.append(name) or Desk.explain(desk, token, name))
+    with TestClient(create_site(desk)):
+        assert len(explained) == 1
+
+
+def test_the_nearest_recordings_of_an_index_are_named(checkpoint, encoder_checkpoint):
+    embedder = Embedder(encoder_checkpoint)
+    names = ("normal", "inferior infarction", "left bundle branch block")
+    features = np.stack(embedder.answer([embedder.prepare(example(name)) for name in names]))
+    desk = Desk({"toy": Predictor(checkpoint)}, EmbeddingIndex(Embeddings(names, features, {})))
+    for name in names:
+        analysis = desk.shelf.find(desk.open_example(name))
+        nearest = analysis.neighbours[0]
+        assert (nearest.record_id, nearest.similarity) == (name, pytest.approx(1))
+        assert all(f">{one}</th>" in neighbours_html(analysis) for one in names)
 
 
 def test_a_header_is_read_with_its_signal_file(client, desk, signal_mv):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import re
 import shutil
 import sys
 from argparse import Namespace
@@ -61,6 +62,7 @@ def test_predictions_are_printed_and_bad_files_named(ssrl_ecg, calibrated, folde
     outcome = ssrl_ecg("predict", folder, "--checkpoint", calibrated)
     assert outcome.code == 3
     assert outcome.out.count("strangeness") == 2
+    assert re.match(r"calibration: ECE 0\.\d{3} on \d+ test records", outcome.out)
     assert "left out" in outcome.err
     assert "bad.csv: format is not known" in outcome.err
     rows = [

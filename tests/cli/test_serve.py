@@ -48,6 +48,7 @@ def test_the_service_is_reached_from_this_machine_only_unless_told_otherwise(ssr
     [
         (["--port", "70000"], "no such port"),
         (["--timeout-s", "0"], "limit out of range (field timeout_s"),
+        (["--longest-s", "0"], "limit out of range (field longest_s"),
         (["--checkpoint", "missing.safetensors"], "no such checkpoint"),
     ],
 )

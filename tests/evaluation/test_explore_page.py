@@ -17,7 +17,24 @@ from ssrl_ecg.evaluation.explore_page import MAX_RECORDS, Explored, draw_rows, w
 from ssrl_ecg.evaluation.map_colours import Colouring, fold_colouring
 
 N_RECORDS = 24
-DRIVER = """<script>
+POINTED, KEPT = 3, 9
+"""Records that the driver points at, and that it clicks on."""
+DRIVER = (
+    f"""<script>
+const kept = {KEPT}, pointed = {POINTED};
+</script>"""
+    + """<script>
+function meet(kind, row) {
+  const to = places[row] ?? [0, 0], at = new DOMPoint(...to).matrixTransform(points.getScreenCTM());
+  points.dispatchEvent(new MouseEvent(kind, { clientX: at.x, clientY: at.y }));
+}
+function seen(name) {
+  document.body.dataset[name] = `${record.querySelector("dd")?.innerText} ${ecgOf.indexOf(canvas.toDataURL())}`;
+}
+const ecgOf = data.ids.map((_, row) => (drawSheet(row), canvas.toDataURL()));
+meet("pointermove", pointed + 1); meet("pointermove", pointed); seen("pointed");
+meet("click", kept); meet("pointermove", pointed); seen("kept");
+meet("click", -1); meet("pointermove", pointed); seen("freed");
 const box = document.getElementById("search");
 box.value = "r007"; box.dispatchEvent(new Event("input"));
 const ink = document.getElementById("ecg").getContext("2d").getImageData(0, 0, 1100, 760).data;
@@ -27,6 +44,7 @@ document.body.dataset.dark = n_dark;
 document.querySelector("#legend button").click();
 document.body.dataset.away = document.querySelectorAll("#points .away").length;
 </script></body>"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +54,8 @@ def explored():
     positions = rng.uniform(size=(N_RECORDS, 2)).round(4)
     words = ("</script><b>bold</b>", *["plain"] * (N_RECORDS - 1))
     label = Colouring("label", (("one", "#123456"), ("<i>two</i>", "#abcdef")), tuple([0, 1] * (N_RECORDS // 2)), words)
-    ecgs = np.stack([miniature(np.sin(np.arange(12000).reshape(12, -1) / 9), 100.0)] * N_RECORDS)
+    wave = np.sin(np.arange(12000).reshape(12, -1) / 9)
+    ecgs = np.stack([miniature(wave / (1 + number), 100.0) for number in range(N_RECORDS)])
     laid_out = EmbeddingMap(positions, "t-SNE", 0.93, 7)
     folds = fold_colouring([1 + number % 3 for number in range(N_RECORDS)])
     return Explored("A map", ids, laid_out, [label, folds], ecgs, {"encoder": "CNN"})
@@ -88,16 +107,16 @@ def test_rows_are_all_or_so_many_at_random():
 
 def in_browser(path):
     """The page as Chromium leaves it."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("no chromium on this machine")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={path.parent / 'profile'}", "--dump-dom"]
-    done = subprocess.run([browser, *flags, path.as_uri()], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [shutil.which("chromium"), *flags, path.as_uri()], capture_output=True, text=True, timeout=300
+    )
     return done.stdout
 
 
 @pytest.mark.slow
-def test_a_browser_draws_every_record_where_the_map_has_it(page, explored, tmp_path):
+@pytest.mark.program("chromium")
+def test_a_browser_draws_every_record_where_the_map_has_it_and_shows_the_one_that_is_met(page, explored, tmp_path):
     policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
     driven = tmp_path / "driven.html"
     driven.write_text(policy.sub("", page.read_text(encoding="utf-8")).replace("</body>", DRIVER), encoding="utf-8")
@@ -107,6 +126,9 @@ def test_a_browser_draws_every_record_where_the_map_has_it(page, explored, tmp_p
     np.testing.assert_allclose(drawn, [20, 980] + explored.map.positions * [960, -960], atol=1e-6)
     assert [circle["fill"] for circle in circles] == ["#123456", "#abcdef"] * (N_RECORDS // 2)
     assert re.findall(r"(one|two)[^(]*\((\d+)\)</button>", seen) == [("one", "12"), ("two", "12")]
+    met = dict(re.findall(r'data-(pointed|kept|freed)="([^"]*)"', seen))
+    under_pointer, clicked = (f"r{row:03d} {row}" for row in (POINTED, KEPT))  # its id, and whose ECG is drawn
+    assert met == {"pointed": under_pointer, "kept": clicked, "freed": under_pointer}
     assert "1 found" in seen
     assert re.search(r"<dt>record</dt><dd>r007</dd><dt>label</dt><dd>plain</dd><dt>fold</dt><dd>2</dd>", seen)
     assert int(re.search(r'data-dark="(\d+)"', seen)[1]) > 2000  # four rows of trace
@@ -114,5 +136,6 @@ def test_a_browser_draws_every_record_where_the_map_has_it(page, explored, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.program("chromium")
 def test_the_security_policy_lets_the_page_s_own_script_run(page):
     assert in_browser(page).count("<circle") == N_RECORDS

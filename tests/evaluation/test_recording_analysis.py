@@ -20,6 +20,7 @@ from ssrl_ecg.predict.predictor import Predictor
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint
+from ssrl_ecg.weights import packaged_classifier
 
 
 def predictor_of(seed: int, classes: tuple[str, ...], window_s: float = 2.5) -> Predictor:
@@ -80,8 +81,16 @@ def test_pieces_show_what_is_known_and_escape_what_came_from_outside(analysis):
     assert "not calibrated" in answers
     assert "b&lt;script&gt;" in neighbours_html(analysis)
     explanation = explanation_html(analysis, analysis.explanation)
+    assert "against the training records' mean" in explanation
     assert explanation.count("<li>") == N_STRETCHES
     assert "data:image/svg+xml;base64," in explanation
+
+
+def test_calibrated_classifiers_say_how_well_they_are_calibrated(predictors, recording):
+    calibrated = Predictor.load(packaged_classifier())
+    analysis = analyse("rec", recording, {"packaged": calibrated, **predictors})
+    assert analysis.calibration == {"packaged": calibrated.reliability.calibration}
+    assert f"packaged: calibration: {calibrated.reliability.calibration}." in answers_html(analysis)
 
 
 def test_the_report_stands_by_itself(analysis):

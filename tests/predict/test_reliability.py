@@ -54,6 +54,19 @@ def test_damage_is_named(calibrated, name):
             Reliability.of(replace(calibrated, reliability=replace(stored, arrays=arrays)))
 
 
+def test_calibration_is_said_of_test_records_or_else_of_validation_records(reliability):
+    facts = {
+        "n_validation": 246,
+        "validation": {"classes": ["A", "B"], "ece_after": [0.25, 0.75]},
+        "test": {"n_records": 543, "calibration": {"ece_after": [0.03, 0.01]}},
+    }
+    tested = replace(reliability, facts=facts)
+    assert tested.calibration == "ECE 0.020 on 543 test records (mean of 2 classes; largest: A, 0.030)"
+    untested = replace(reliability, facts={**facts, "test": None})
+    assert untested.calibration == "ECE 0.500 on 246 validation records (mean of 2 classes; largest: B, 0.750)"
+    assert f"on {reliability.facts['n_validation']} validation records" in reliability.calibration
+
+
 def test_scores_of_exclusive_classes_are_log_odds_of_their_softmax(reliability):
     exclusive = replace(reliability, recalibrated=Recalibrated(np.full(5, 0.5), np.zeros(5), exclusive=True))
     logits = np.random.default_rng(0).normal(size=(4, 5))

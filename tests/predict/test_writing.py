@@ -18,9 +18,9 @@ PREDICTION = Prediction(
 PLAIN = Prediction({"NORM": 0.5, "MI": 0.25}, (), {}, None, ())
 
 
-def written(form):
+def written(form, calibration=""):
     file = io.StringIO()
-    write = rows_writer(form, file, ("NORM", "MI"))
+    write = rows_writer(form, file, ("NORM", "MI"), calibration)
     write(Path("a, b.hea"), PREDICTION)
     write(Path("c.hea"), PLAIN)
     return file.getvalue()
@@ -51,3 +51,8 @@ def test_csv_quotes_what_needs_it():
 def test_table_is_for_eyes(text):
     assert text in written("table")
     assert written("table").count("strangeness") == 1
+
+
+def test_a_table_begins_with_the_calibration_and_what_programs_read_does_not():
+    assert written("table", "ECE 0.03") == "calibration: ECE 0.03\n" + written("table")
+    assert [written(form, "ECE 0.03") for form in ("csv", "json")] == [written("csv"), written("json")]

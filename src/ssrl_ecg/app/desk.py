@@ -121,6 +121,11 @@ class Desk:
         with self._drawing:
             return make()
 
+    def sweep(self) -> None:
+        """Let go what visitors may not ask for any more."""
+        self.shelf.sweep()
+        self.inbox.sweep()
+
     def close(self) -> None:
         """Let the workers go."""
         self._workers.shutdown(wait=False, cancel_futures=True)

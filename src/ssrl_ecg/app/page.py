@@ -100,6 +100,11 @@ class Page:
         """What Gradio is told of a file that waits in the inbox: a path where it wants uploads, and where none is."""
         return str(Path(self._files.GRADIO_CACHE) / token / name)
 
+    def warm_up(self) -> None:
+        """Show an example to nobody, so that the first visitor does not wait for what is loaded on first use."""
+        for _ in self._open_example(next(iter(EXAMPLES)), _ALONE):
+            pass
+
     def _open_upload(
         self, files: list[dict[str, Any]], rate_hz: float | None, unit: str, leads: str | None, compared: str
     ) -> Iterator[Shown]:

@@ -38,6 +38,8 @@ class ServiceLimits:
     """Largest body in MB (10^6 bytes); larger ones are refused while they arrive."""
     timeout_s: float = 30.0
     """Longest time for a body to arrive, and again for its answer."""
+    longest_s: float = 60.0
+    """Seconds at the beginning of a recording that are used."""
     max_concurrent: int = 32
     """Requests that are worked on or wait at once; further ones are told to come back."""
     max_batch: int = 32
@@ -46,7 +48,7 @@ class ServiceLimits:
     """How long a request waits for others to share its batch."""
 
     def __post_init__(self) -> None:
-        for name in ("max_request_mb", "timeout_s", "max_concurrent", "max_batch"):
+        for name in ("max_request_mb", "timeout_s", "longest_s", "max_concurrent", "max_batch"):
             if not 0 < getattr(self, name) < 1e9:
                 raise InputError("limit out of range", field=name, expected="above 0", found=getattr(self, name))
         if not 0 <= self.batch_wait_ms <= 10_000:
@@ -112,7 +114,7 @@ class _Desk:
             InputError: the recording cannot be used.
         """
         with self._busy:
-            read = _reader(request, facts)
+            read = _reader(request, facts, self._limits.longest_s)
             try:
                 body = await asyncio.wait_for(_body(request, self._limits.max_request_mb), self._limits.timeout_s)
             except TimeoutError:
@@ -143,12 +145,12 @@ class _Busy:
         self.n -= 1
 
 
-def _reader(request: Request, facts: FileFacts) -> Callable[[bytes], SignalFile]:
+def _reader(request: Request, facts: FileFacts, longest_s: float) -> Callable[[bytes], SignalFile]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == JSON:
-        return recording_of_json
+        return partial(recording_of_json, longest_s=longest_s)
     if kind == FILE:
-        return partial(recording_of_file, facts=facts)
+        return partial(recording_of_file, longest_s=longest_s, facts=facts)
     detail = f"unknown content type (expected {JSON} or {FILE}, found {kind or 'none'})"
     raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 

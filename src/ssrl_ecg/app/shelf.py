@@ -56,6 +56,11 @@ class Shelf(Generic[T]):
             self._kept.pop(token, None)
         return thing
 
+    def sweep(self) -> None:
+        """Let go what nobody can find any more; whoever keeps a shelf calls this now and then."""
+        with self._lock:
+            self._forget()
+
     def _forget(self) -> None:
         """Let go what is too old, and the oldest of too many."""
         while self._kept:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from typing import Literal
 import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +35,8 @@ _POLICY = (
 )
 """Content security policy: a browser loads nothing from elsewhere, whatever a page asks for."""
 _HEADERS = ((b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"no-referrer"))
+SWEEP_S = 60.0
+"""What visitors may not ask for any more is let go within this time."""
 _MEDIA_TYPES = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 
 
@@ -44,8 +48,8 @@ def create_site(desk: Desk, *, hosts: tuple[str, ...] | None = None) -> FastAPI:
         hosts: names under which the site may be asked: a foreign web page whose name leads to its reader's machine
             would ask under its own. None for any.
     """
-    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, on_shutdown=[desk.close])
     page = Page(desk)
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan(desk, page))
     site.add_middleware(_Policy)
     if hosts:
         site.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
@@ -67,6 +71,23 @@ def create_site(desk: Desk, *, hosts: tuple[str, ...] | None = None) -> FastAPI:
     )
     page.blocks.has_launched = True  # Gradio checks only then that a visitor names no other file of this machine
     return mounted
+
+
+def _lifespan(desk: Desk, page: Page) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            desk.sweep()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(page.warm_up)
+        sweeping = asyncio.create_task(sweep())
+        yield
+        sweeping.cancel()
+        desk.close()
+
+    return lifespan
 
 
 def _add_uploads(site: FastAPI, desk: Desk, page: Page) -> None:

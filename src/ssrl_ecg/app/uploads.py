@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -12,13 +11,19 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from ssrl_ecg.data.recording import FileReader
+from ssrl_ecg.data.recording import FileReader, beginning_of
 from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.errors import InputError
 
 MAX_FILES = 8
 """A WFDB record has a header and a few signal files."""
 _MAX_NAME = 200
+
+
+class _InMemory(MultiPartParser):
+    """Keeps files in memory while they arrive, where Starlette's own parser moves them to disk from 1 MB on."""
+
+    spool_max_size = 0
 
 
 class Upload(NamedTuple):
@@ -49,7 +54,7 @@ async def receive(request: Request, max_mb: float) -> list[Upload]:
                 yield part
 
     try:
-        form = await MultiPartParser(request.headers, bounded(), max_files=MAX_FILES, max_fields=1).parse()
+        form = await _InMemory(request.headers, bounded(), max_files=MAX_FILES, max_fields=1).parse()
         files = [file for file in form.getlist("files") if isinstance(file, UploadFile)]
         uploads = [Upload(_plain(file.filename or ""), await file.read()) for file in files]
         await form.close()
@@ -92,7 +97,7 @@ def read_uploads(uploads: Sequence[Upload], reader: FileReader, longest_s: float
             what, found = (str(text).replace(f"{folder}/", "") for text in (error.what, error.found))
             found_or_none = None if error.found is None else found
             raise InputError(what, file=main, field=error.field, expected=error.expected, found=found_or_none) from None
-    return Path(main).stem, _beginning(recording, longest_s)
+    return Path(main).stem, beginning_of(recording, longest_s)
 
 
 def _main(uploads: Sequence[Upload]) -> str:
@@ -103,12 +108,3 @@ def _main(uploads: Sequence[Upload]) -> str:
         expected = "one file, or a WFDB header with its signal file"
         raise InputError("one recording at a time", expected=expected, found=", ".join(names))
     return headers[0]
-
-
-def _beginning(recording: SignalFile, longest_s: float) -> SignalFile:
-    """Cut a recording that is too long, and say so."""
-    n_samples = round(longest_s * recording.sampling_rate_hz)
-    if recording.signal_mv.shape[1] <= n_samples:
-        return recording
-    said = (*recording.warnings, f"longer than {longest_s:g} s: only its beginning is used")
-    return replace(recording, signal_mv=recording.signal_mv[:, :n_samples], warnings=said)

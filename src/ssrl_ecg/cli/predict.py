@@ -24,9 +24,10 @@ from ssrl_ecg.weights import packaged_classifier
 class PredictOptions(FileOptions):
     """Probabilities, label sets and warnings for recordings. Research use, not a medical device.
 
-    A star marks classes above their threshold. Behind each probability stand the answers that are left open if the
-    right one is to be among them in --coverage of all cases. A strangeness above 1 says that the recording is unlike
-    those the classifier was trained on. The exit code is 3 when recordings had to be left out.
+    The first line says how well a calibrated classifier is calibrated: its expected calibration error (ECE). A star
+    marks classes above their threshold. Behind each probability stand the answers that are left open if the right one
+    is to be among them in --coverage of all cases. A strangeness above 1 says that the recording is unlike those the
+    classifier was trained on. The exit code is 3 when recordings had to be left out.
     """
 
     checkpoint: Path | None = None
@@ -48,9 +49,10 @@ def main(argv: list[str]) -> int:
     form, paths = _form(options), options.recordings()
     path = packaged_classifier() if options.checkpoint is None else checkpoint_file(options.checkpoint)
     predictor = Predictor.load(path, coverage=options.coverage)
-    classes = predictor.checkpoint.classes
+    classes, reliability = predictor.checkpoint.classes, predictor.reliability
+    calibration = "" if reliability is None else reliability.calibration
     with _output(options.out) as file, Rejections(options.out, len(paths)) as rejections:
-        write = rows_writer(form, file, classes)
+        write = rows_writer(form, file, classes, calibration)
         for outcome in options.outcomes(predictor, paths):
             if outcome.answer is None:
                 rejections.add(outcome.path, outcome.rejected)

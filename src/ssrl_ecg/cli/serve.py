@@ -38,6 +38,8 @@ class ServeOptions:
     """Largest body of a request, in MB."""
     timeout_s: float = 30.0
     """Longest time for a body to arrive, and again for its answer."""
+    longest_s: float = 60.0
+    """Seconds at the beginning of a recording that are used."""
     max_concurrent: int = 32
     """Requests at once; further ones are told to come back."""
     max_batch: int = 32
@@ -68,6 +70,7 @@ def build_app(options: ServeOptions) -> Any:
     limits = ServiceLimits(
         max_request_mb=options.max_request_mb,
         timeout_s=options.timeout_s,
+        longest_s=options.longest_s,
         max_concurrent=options.max_concurrent,
         max_batch=options.max_batch,
         batch_wait_ms=options.batch_wait_ms,

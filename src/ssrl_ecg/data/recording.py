@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +101,15 @@ class RecordingFiles:
         if not path.is_file():
             raise InputError("file is missing", file=path)
         return self.reader.read(path)
+
+
+def beginning_of(recording: SignalFile, longest_s: float) -> SignalFile:
+    """Cut a recording that is too long, and say so in its warnings."""
+    n_samples = round(longest_s * recording.sampling_rate_hz)
+    if recording.signal_mv.shape[1] <= n_samples:
+        return recording
+    said = (*recording.warnings, f"longer than {longest_s:g} s: only its beginning is used")
+    return replace(recording, signal_mv=recording.signal_mv[:, :n_samples], warnings=said)
 
 
 def _twelve_leads(waveform: Waveform, given: Given) -> SignalFile:

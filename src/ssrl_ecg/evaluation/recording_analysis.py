@@ -48,6 +48,7 @@ class RecordingAnalysis:
         prepared: the same for the first classifier.
         prepared_rate_hz: rate of ``prepared``.
         predictions: by the name of the classifier; the first one explains.
+        calibration: how well each of them is calibrated, by name; those that are not are left out.
         coverage: share of right answers that label sets keep.
         delineation: where its waves are.
         measured: its measurements.
@@ -60,6 +61,7 @@ class RecordingAnalysis:
     prepared: Prepared
     prepared_rate_hz: float
     predictions: dict[str, Prediction]
+    calibration: dict[str, str]
     coverage: float
     delineation: Delineation
     measured: Measured
@@ -126,6 +128,7 @@ def analyse(
         prepared,
         first.checkpoint.preprocessing.sampling_rate_hz,
         predictions,
+        {model: one.reliability.calibration for model, one in predictors.items() if one.reliability is not None},
         first.coverage,
         delineation,
         measure(recording.signal_mv, rate_hz, delineation),

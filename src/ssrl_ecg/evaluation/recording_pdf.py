@@ -79,6 +79,7 @@ def _lines(analysis: RecordingAnalysis, facts: Mapping[str, str]) -> Iterator[st
         if prediction.strangeness is not None:
             doubt = " (above 1: do not rely on these answers)" if prediction.strangeness > 1 else ""
             said.append(f"{model}: strangeness {prediction.strangeness:.2f}{doubt}")
+            said.append(f"{model}: calibration: {analysis.calibration[model]}")
     said += [f"Note: {warning}" for warning in analysis.warnings] or ["No quality warnings."]
     if analysis.explanation is not None:
         listed = (f"{s.lead} {s.start_s:.1f}-{s.stop_s:.1f} s {s.logits:+.2f}" for s in analysis.explanation.strongest)

@@ -38,6 +38,18 @@ class Reliability:
         """Scores (record, class) that label sets are made from: the logits, or log-odds of a softmax."""
         return conformal_scores(self.recalibrated, logits)
 
+    @property
+    def calibration(self) -> str:
+        """How far probabilities lie from what happened, on test records or, without any, on validation records."""
+        validation, test = self.facts["validation"], self.facts.get("test")
+        if test is None:
+            errors, records = validation["ece_after"], f"{self.facts['n_validation']} validation records"
+        else:
+            errors, records = test["calibration"]["ece_after"], f"{test['n_records']} test records"
+        worst, name = max(zip(errors, validation["classes"], strict=True))
+        mean, n_classes = sum(errors) / len(errors), len(errors)
+        return f"ECE {mean:.3f} on {records} (mean of {n_classes} classes; largest: {name}, {worst:.3f})"
+
     def stored(self) -> StoredReliability:
         """Return the form in which it lies in a checkpoint."""
         strange = self.strangeness

@@ -16,13 +16,16 @@ Form = Literal["table", "csv", "json"]
 _DECIMALS = 4
 
 
-def rows_writer(form: Form, file: TextIO, classes: Sequence[str]) -> Callable[[Path, Prediction], None]:
+def rows_writer(
+    form: Form, file: TextIO, classes: Sequence[str], calibration: str = ""
+) -> Callable[[Path, Prediction], None]:
     """Write what comes before the first prediction, and return the function that writes one.
 
     Args:
         form: "table" for eyes; "csv", a row per recording; "json", an object per line and recording.
         file: where to.
         classes: of the classifier.
+        calibration: how well it is calibrated, said once in a table; empty where that is not known.
     """
     if form == "json":
         return lambda path, prediction: _write_json(file, path, prediction)
@@ -30,6 +33,8 @@ def rows_writer(form: Form, file: TextIO, classes: Sequence[str]) -> Callable[[P
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", *classes, "positive", "label_set", "strangeness", "warnings"])
         return lambda path, prediction: writer.writerow(_fields(path, prediction))
+    if calibration:
+        file.write(f"calibration: {calibration}\n")
     return lambda path, prediction: file.writelines(f"{line}\n" for line in _lines(path, prediction))
 
 
