@@ -30,7 +30,8 @@ def commands(monkeypatch, tmp_path):
     def record(phase):
         run.append(phase.name)
         phase.product.parent.mkdir(parents=True, exist_ok=True)
-        found = {"label_scarcity": {"0.1": {"supervised": {"auroc": [0.8, 0.75], "f1": [0.5, None]}}}}
+        tracks = {"supervised": {"auroc": [0.8, 0.75], "f1": [0.5, None]}, "ssl_frozen": {"auroc": [], "f1": []}}
+        found = {"label_scarcity": {"0.1": tracks}}
         phase.product.write_text(json.dumps(found) if phase.name == "scarcity" else f"product of {phase.name}")
 
     monkeypatch.setattr(published_phases.Phase, "run", record)
@@ -71,6 +72,7 @@ def test_finished_phases_are_not_repeated_until_their_command_changes(commands, 
     assert commands == ORDER
     summary = Path("label_scarcity_results/RESULTS_SUMMARY.md").read_text()
     assert "| 10 % | supervised | 0.800 0.750 | 0.500 undefined |" in summary
+    assert "ssl_frozen" not in summary  # it was not run
     assert "product of evaluation supervised" in summary
     commands.clear()
     Path("checkpoints/ssl_byol.safetensors").unlink()
@@ -94,6 +96,12 @@ def test_a_phase_that_fails_stops_the_rest(monkeypatch, capsys, tmp_path):
     assert [words[:3] for words in run] == [[sys.executable, "-m", "ssrl_ecg.train_ssl"]]
     assert "phase pretrain masked failed" in capsys.readouterr().err
     assert not Path("label_scarcity_results").exists()
+
+
+def test_a_phase_whose_cells_failed_in_part_does_not_stop_the_rest(monkeypatch, tmp_path):
+    phase = next(phase for phase in phases(ExperimentsOptions(results_dir=tmp_path)) if phase.name == "scarcity")
+    monkeypatch.setattr(published_phases.subprocess, "run", lambda words, stdout: subprocess.CompletedProcess(words, 3))
+    phase.run()
 
 
 def test_the_script_at_the_root_is_this_command(monkeypatch, capsys, tmp_path):

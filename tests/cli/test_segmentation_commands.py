@@ -8,6 +8,7 @@ import pytest
 import wfdb
 
 from ssrl_ecg.data.simulator import simulate
+from ssrl_ecg.evaluation.cells import cell_path, write_cell
 from ssrl_ecg.models import ENCODERS
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.preprocessing import Preprocessing
@@ -136,6 +137,16 @@ def test_the_benchmark_runs_resumes_and_reports(ssrl_ecg, ludb, tmp_path):
     before = cell.stat().st_mtime_ns
     assert ssrl_ecg(*words).code == 3
     assert cell.stat().st_mtime_ns == before
+
+
+def test_a_folder_of_other_cells_is_left_as_it_is(refused, ludb, tmp_path):
+    row = "ssrl_ecg delineator, 500 Hz"
+    write_cell(cell_path(tmp_path, row, "0pct-fold0"), {"x": 0}, "another identity")
+    (tmp_path / "run.json").write_text("{}")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    reason = refused("benchmark", "segmentation", "--data", ludb, "--rows", row, "--folds", 2, "--out", tmp_path)
+    assert "made by other settings" in reason
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
 def test_unknown_rows_and_nameless_encoders_are_refused(refused, ludb, encoder, tmp_path):

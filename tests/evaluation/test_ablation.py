@@ -11,7 +11,7 @@ from ssrl_ecg.data.splits import rotation_splits
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
 from ssrl_ecg.evaluation.arms import Arm, Scores
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, run_design
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, prepare_design
 from ssrl_ecg.evaluation.plans import MethodPlan
 from ssrl_ecg.evaluation.report_tables import difference_text
 from ssrl_ecg.evaluation.runner import Execution
@@ -58,7 +58,7 @@ def ablation(synthetic_store, tmp_path_factory, methods):
         for name, strength in zip(names, STRENGTHS.values(), strict=True)
     ]
     design = LabelFractions(fractions=(0.5, 1.0), n_repeats=(2, 1))
-    run_design(
+    prepare_design(
         folder,
         plans,
         synthetic_store,
@@ -66,7 +66,7 @@ def ablation(synthetic_store, tmp_path_factory, methods):
         rotation_splits(synthetic_store.records),
         design,
         Execution(progress=False),
-    )
+    ).run()
     return make_ablation(folder, methods, n_replicates=400)
 
 

@@ -20,7 +20,7 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Scores
 from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.cells import group_folder, write_cell
-from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.experiment import prepare_experiment
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, load_scores, score_arrays
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.report import read_results, write_report
@@ -100,7 +100,7 @@ def finished(synthetic_store, tmp_path_factory, pretraining_rows):
     ):
         patch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", watched)
         run["started"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
-        run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET)
+        prepare_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET).run()
         report = make_report(
             folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
         )  # fmt: skip
@@ -295,7 +295,9 @@ def unvalidated(finished, synthetic_store, tmp_path_factory):
     ):
         patch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
         encoders = finished[0] / "models"
-        run_experiment(experiment, synthetic_store, labels, splits, folder, encoders=encoders, execution=QUIET)
+        prepare_experiment(
+            experiment, synthetic_store, labels, splits, folder, encoders=encoders, execution=QUIET
+        ).run()
         report = make_report(
             folder, synthetic_store, labels, splits, title="Tiny", about=ABOUT, run=run, n_replicates=800,
         )  # fmt: skip
@@ -369,7 +371,7 @@ def test_pretraining_is_not_repeated(finished, synthetic_store, monkeypatch):
     monkeypatch.setattr("ssrl_ecg.evaluation.pretrainings.pretrain", lambda *_, **__: pytest.fail("pretrained again"))
     for path in folder.glob("cells/simclr-frozen-probe/*.npz"):
         path.unlink()
-    run_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET)
+    prepare_experiment(tiny_experiment(), synthetic_store, labels, splits, folder, execution=QUIET).run()
     assert len(list(folder.glob("cells/simclr-frozen-probe/*.npz"))) == 4
 
 
@@ -419,7 +421,7 @@ def test_a_plan_that_starts_on_simulated_records_goes_on_from_their_encoder(synt
     plan = replace(usual.methods[0], start=start, n_pretrainings=1)
     experiment = replace(usual, methods=[plan], supervised={}, finetune=None, floors=(), n_pretrainings=1)
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET)
+    prepare_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET).run()
     ((asked, encoder),) = made
     assert asked == replace(start, pretrain=replace(start.pretrain, seed=plan.pretrain.seed))
     kept = load_encoder(next((tmp_path / "models").glob("*/encoder.safetensors")))
@@ -441,7 +443,7 @@ def test_whole_systems_join_each_methods_encoder_and_have_a_control(synthetic_st
         usual, methods=methods, supervised={}, floors=("ensemble",), whole_systems=True, n_pretrainings=1, design=design
     )
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    run_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET)
+    prepare_experiment(experiment, synthetic_store, labels, splits, tmp_path, execution=QUIET).run()
     arms = {arm.name: arm for arm in ResultsFolder(tmp_path).arms.values()}
     assert "SimCLR fine-tuned" not in arms
     control, system = arms["self-training of the ensemble"], arms["SimCLR in the whole system"]
@@ -461,9 +463,9 @@ def test_two_processes_make_the_cells_that_one_makes(finished, synthetic_store, 
     folder, labels, splits, _ = finished
     how = Execution(workers=2, progress=False)
     encoders = folder / "models"
-    outcomes = run_experiment(
+    outcomes = prepare_experiment(
         tiny_experiment(), synthetic_store, labels, splits, tmp_path, encoders=encoders, execution=how
-    )
+    ).run()
     assert outcomes.failures == ()
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("cells/**/*.npz")}
     assert made == {path.relative_to(folder): path.read_bytes() for path in folder.rglob("cells/**/*.npz")}

@@ -10,7 +10,7 @@ import pytest
 from ssrl_ecg.data.splits import rotation_splits
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Scores
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, run_design
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, prepare_design
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, write_leaderboard
 from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.summary import ResultsFolder, make_comparisons
@@ -51,7 +51,7 @@ def finished(folder, store, arms):
     ]
     design = LabelFractions(fractions=(0.5, 1.0), n_repeats=(2, 1))
     splits = rotation_splits(store.records)
-    run_design(folder, plans, store, store.labels("super"), splits, design, Execution(progress=False))
+    prepare_design(folder, plans, store, store.labels("super"), splits, design, Execution(progress=False)).run()
     write_json(folder / "pretraining" / "a-42.json", {"settings": {}, "history": [], "processor_s": 12.5})
     write_json(folder / "pretraining" / "old-42.json", {"settings": {}, "history": []})
     return folder

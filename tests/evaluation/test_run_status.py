@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 from ssrl_ecg.cli.main import main
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.cell_jobs import CellJob
-from ssrl_ecg.evaluation.cells import cell_path
+from ssrl_ecg.evaluation.cells import cell_path, run_folders
 from ssrl_ecg.evaluation.run_log import LOG, time_left_s
 from ssrl_ecg.evaluation.run_status import read_status, status_lines
 from ssrl_ecg.evaluation.runner import Execution, run_cells
@@ -83,6 +84,23 @@ def test_the_command_prints_it(folder, capsys):
     assert "no results of a run here" in capsys.readouterr().err
     with pytest.raises(InputError, match="no results of a run"):
         read_status(folder / "nowhere")
+
+
+def test_tracks_and_splits_in_a_folder_are_shown_one_by_one(folder, tmp_path_factory, capsys):
+    whole = tmp_path_factory.mktemp("whole")
+    for name in ("fold", "none"):
+        shutil.copytree(folder, whole / name)
+    assert main(["benchmark", "status", str(whole)]) == 0
+    lines = status_lines(read_status(folder))
+    assert capsys.readouterr().out.splitlines() == ["fold:", *lines, "none:", *lines]
+    assert run_folders(whole.parent / "nowhere") == [whole.parent / "nowhere"]
+    (whole / "runs" / "split-00").mkdir(parents=True)
+    shutil.copytree(folder, whole / "runs" / "split-01")
+    assert run_folders(whole / "runs") == [whole / "runs" / "split-01"]
+    assert run_folders(whole / "fold") == [whole / "fold"]
+    shutil.rmtree(whole / "fold")
+    shutil.rmtree(whole / "none")
+    assert run_folders(whole) == [whole / "runs" / "split-01"]
 
 
 def test_the_command_loads_no_torch(folder):

@@ -17,7 +17,7 @@ from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_labels import LabelOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.evaluation.ablation import ablation_table, leave_one_out, make_ablation, write_ablation
-from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.experiment import prepare_experiment
 from ssrl_ecg.evaluation.plans import Experiment
 from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.methods import METHODS
@@ -79,9 +79,10 @@ def run_ablation(options: AblationOptions, command: Sequence[str]) -> int:
     splits = options.protocol.splits(store, options.labels.validation)
     data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
+    checked = prepare_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
         data.audit.write(options.out)
-        outcomes = run_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
+        outcomes = checked.run()
         print("computing intervals", flush=True)
         ablation = make_ablation(options.out, experiment.methods, n_replicates=options.replicates)
         write_ablation(ablation, run, options.out / "ablation.json")

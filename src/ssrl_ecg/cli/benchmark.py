@@ -16,7 +16,7 @@ from ssrl_ecg.evaluation.assemble import make_report
 from ssrl_ecg.evaluation.feature_files import read_features
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.floors import DEFAULT_FLOORS, FLOORS, check_floors, floor_plans, floors_left_out
-from ssrl_ecg.evaluation.label_fractions import run_design
+from ssrl_ecg.evaluation.label_fractions import prepare_design
 from ssrl_ecg.evaluation.report import write_report
 from ssrl_ecg.evaluation.report_page import findings, headline
 from ssrl_ecg.evaluation.runner import Execution
@@ -79,9 +79,10 @@ def run_benchmark(options: BenchmarkOptions, command: list[str]) -> int:
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
     facts = {"name": about.name, "fingerprint": store.facts.fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "validation": options.validation, "features": options.features.name}
+    checked = prepare_design(options.out, plans, store, labels, splits, design, options.execution)
     with run_record(options.out, command=command, config=config, seed=design.first_seed, data=facts) as run:
         write_json(options.out / "ids.json", ids)
-        outcomes = run_design(options.out, plans, store, labels, splits, design, options.execution)
+        outcomes = checked.run()
         print("computing intervals and writing the report", flush=True)
         report = make_report(
             options.out, store, labels, splits, title=f"Few-label benchmark: {name}", about=about, run=run,

@@ -85,18 +85,21 @@ def run_label_scarcity(options: LabelScarcityOptions, command: Sequence[str]) ->
     about = describe_data(options.data.source(options.sampling_rate_hz), store)
     facts = {"name": about.name, "fingerprint": store.facts.fingerprint, "label_set": labels.name}
     config = {"protocol": options.protocol, "experiment": options.experiment, "tracks": options.tracks()}
+    encoders, protocols, leakage = options.encoders or options.out / "models", {}, {}
+    for validation, tracks in options.tracks().items():
+        repeats = options.protocol.repeats(store, labels, "none" if validation == "none" else "fold", seed)
+        audits = [audit_splits(store, splits) for splits in repeats]
+        leakage[validation] = [found.to_dict() for _, found in audits]
+        print(*(found.verdict for _, found in audits), sep="\n", flush=True)
+        kept = [splits for splits, _ in audits]
+        protocol = Protocol(experiment, tracks, store, labels, kept, options.min_test_positives)
+        print(protocol.judged(), flush=True)
+        protocol.check(options.out / validation, encoders, options.execution)
+        protocols[validation] = protocol
     failures: list[Failure] = []
     with run_record(options.out, command=list(command), config=config, seed=seed, data=facts) as run:
-        found = {}
-        for validation, tracks in options.tracks().items():
-            repeats = options.protocol.repeats(store, labels, "none" if validation == "none" else "fold", seed)
-            audits = [audit_splits(store, splits) for splits in repeats]
-            run.setdefault("leakage", {})[validation] = [found.to_dict() for _, found in audits]
-            print(*(found.verdict for _, found in audits), sep="\n", flush=True)
-            kept = [splits for splits, _ in audits]
-            protocol = Protocol(experiment, tracks, store, labels, kept, options.min_test_positives)
-            print(protocol.judged(), flush=True)
-            encoders = options.encoders or options.out / "models"
+        found, run["leakage"] = {}, leakage
+        for validation, protocol in protocols.items():
             folders, failed = protocol.run(options.out / validation, encoders, options.execution)
             failures += failed
             print(f"{validation}: computing intervals", flush=True)

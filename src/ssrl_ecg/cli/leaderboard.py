@@ -16,7 +16,7 @@ from ssrl_ecg.cli.presets import preset
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.cli.run_training import TITLES
-from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.experiment import prepare_experiment
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.leaderboard import make_leaderboard, standings, write_leaderboard
 from ssrl_ecg.evaluation.leaderboard_page import write_leaderboard_page
@@ -109,9 +109,10 @@ def run_leaderboard(options: LeaderboardOptions, command: Sequence[str]) -> int:
     labels, splits = options.data.labels(store), options.protocol.splits(store, "fold")
     data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
+    checked = prepare_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
         data.audit.write(options.out)
-        outcomes = run_experiment(experiment, store, labels, data.splits, options.out, execution=options.execution)
+        outcomes = checked.run()
         print("computing intervals", flush=True)
         leaderboard = make_leaderboard(options.out, n_replicates=options.replicates)
         write_leaderboard(leaderboard, run, options.out / "leaderboard.json")

@@ -11,7 +11,7 @@ from ssrl_ecg.cli.cell_runs import every_core, say_failures
 from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.errors import InputError
-from ssrl_ecg.evaluation.runner import Execution, run_cells
+from ssrl_ecg.evaluation.runner import Execution, check_cells, run_cells
 from ssrl_ecg.evaluation.transfer.beat_network import BeatTraining
 from ssrl_ecg.evaluation.transfer.jobs import TRACKS, make_jobs, transfer_rows
 from ssrl_ecg.evaluation.transfer.report import make_tables, summary_lines, write_transfer_report
@@ -79,6 +79,7 @@ def run_mitbih(options: MITBIHOptions, command: Sequence[str]) -> int:
     task = open_task(options.data, rows[0].preprocessing)
     jobs = make_jobs(rows, task, options.training, options.seeds)
     facts = {"name": "MIT-BIH Arrhythmia Database", "fingerprint": task.fingerprint}
+    check_cells(jobs, options.out, options.execution)
     with run_record(options.out, command=list(command), config=options, seed=options.seeds[0], data=facts) as run:
         outcomes = run_cells(jobs, options.out, options.execution)
         tables = make_tables(options.out, options.replicates)

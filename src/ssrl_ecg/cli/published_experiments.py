@@ -46,6 +46,8 @@ def write_summary(options: ExperimentsOptions) -> None:
     ]
     for fraction, tracks in found.items():
         for track, scores in tracks.items():
+            if not scores["auroc"]:  # not run: there is no encoder
+                continue
             cells = (" ".join(map(_number, scores[metric])) for metric in ("auroc", "f1"))
             lines.append(f"| {100 * float(fraction):g} % | {track} | {' | '.join(cells)} |")
     lines += ["", "Curves: label_scarcity_comparison.png; intervals and label equivalences: report.html"]

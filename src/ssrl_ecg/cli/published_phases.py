@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssrl_ecg.cli.exits import DONE, INCOMPLETE
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.files import atomic_path
@@ -72,10 +73,11 @@ class Phase:
         """Run it; what it prints goes to the terminal, or to the product.
 
         Raises:
-            InputError: it failed; its own last line says why.
+            InputError: it failed; its own last line says why. Where single cells failed, it has said so, and the rest
+                is there.
         """
         done = subprocess.run([sys.executable, *self.command[1:]], stdout=subprocess.PIPE if self.is_printed else None)
-        if done.returncode:
+        if done.returncode not in (DONE, INCOMPLETE):
             raise InputError(f"phase {self.name} failed", field="exit code", expected=0, found=done.returncode)
         if self.is_printed:
             with atomic_path(self.product) as temporary:

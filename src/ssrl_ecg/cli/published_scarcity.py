@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ssrl_ecg.cli.exits import DONE
+from ssrl_ecg.cli.cell_runs import say_failures
 from ssrl_ecg.cli.fold_options import FoldOptions
 from ssrl_ecg.cli.parsing import parse
 from ssrl_ecg.cli.published_options import run_door
@@ -49,14 +49,21 @@ def main(argv: list[str] | None = None) -> int:
             print(f"no ssl_masked in {door.checkpoint_dir}: the supervised track runs alone")
         found = benchmark.run_label_scarcity_benchmark(door.label_fractions, door.seeds, door.epochs)
         print(*_lines(found["label_scarcity"]), f"results: {door.results_dir}", sep="\n")
-        return DONE
+        return say_failures(benchmark.failures)
 
     return run_door("label_scarcity_benchmark", argv, command)
 
 
-def _lines(found: dict[str, dict[str, dict[str, list[float]]]]) -> list[str]:
+def _lines(found: dict[str, dict[str, dict[str, list[float | None]]]]) -> list[str]:
+    """Mean AUROC of every track that was run, over the seeds whose cells are there."""
     return [
-        f"{100 * float(fraction):5.3g} % {track:14} AUROC {sum(scores['auroc']) / len(scores['auroc']):.3f}"
+        f"{100 * float(fraction):5.3g} % {track:14} AUROC {_mean(scores['auroc'])}"
         for fraction, tracks in found.items()
         for track, scores in tracks.items()
+        if scores["auroc"]
     ]
+
+
+def _mean(values: list[float | None]) -> str:
+    there = [value for value in values if value is not None]
+    return f"{sum(there) / len(there):.3f}" if there else "undefined"

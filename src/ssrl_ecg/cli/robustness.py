@@ -19,7 +19,7 @@ from ssrl_ecg.cli.run_training import TITLES
 from ssrl_ecg.data.nstdb import NOISES, read_noise
 from ssrl_ecg.evaluation.robustness.corruptions import CORRUPTIONS
 from ssrl_ecg.evaluation.robustness.models import FLOORS_SCORED
-from ssrl_ecg.evaluation.robustness.protocol import Robustness, run_robustness, with_noise_arms
+from ssrl_ecg.evaluation.robustness.protocol import Robustness, prepare_robustness, with_noise_arms
 from ssrl_ecg.evaluation.robustness.report import report_robustness
 from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.training.run import run_record, tune_allocator
@@ -86,10 +86,11 @@ def robustness(options: RobustnessOptions) -> Robustness:
         for name in options.methods
     ]
     twice = [REFERENCE, *(TITLES.get(name, name) for name in options.with_noise)]
+    possible = tuple(name for name in options.corruptions if options.nstdb or not CORRUPTIONS[name].noise)
     experiment = with_noise_arms(replace(usual.experiment(), methods=plans), twice, with_physiological_noises)
     return Robustness(
         experiment=experiment,
-        families=tuple(name for name in options.corruptions if options.nstdb or not CORRUPTIONS[name].noise),
+        families=possible or options.corruptions,  # without any left, what is missing is named
         noises={name: read_noise(options.nstdb, name, "test") for name in NOISES} if options.nstdb else {},
         reference=REFERENCE,
         n_seeds=options.n_seeds,
@@ -106,11 +107,12 @@ def run_command(options: RobustnessOptions, command: Sequence[str]) -> int:
     labels, splits = options.data.labels(store), options.protocol.splits(store, "none")
     data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options}
+    checked = prepare_robustness(
+        asked, store, labels, data.splits, options.out, encoders=options.encoders, execution=options.execution
+    )
     with run_record(options.out, command=list(command), config=config, seed=options.seed, data=data.facts) as run:
         data.audit.write(options.out)
-        outcomes = run_robustness(
-            asked, store, labels, data.splits, options.out, encoders=options.encoders, execution=options.execution
-        )
+        outcomes = checked.run()
         print("computing intervals and writing the report", flush=True)
         answers = report_robustness(options.out, run, n_replicates=options.replicates, style=options.style)
     print(*answers, f"report: {options.out / 'report.html'}", sep="\n")

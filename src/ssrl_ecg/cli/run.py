@@ -16,7 +16,7 @@ from ssrl_ecg.cli.processes import first_process_speaks
 from ssrl_ecg.cli.protocol_options import ProtocolOptions
 from ssrl_ecg.cli.run_options import ExperimentOptions
 from ssrl_ecg.evaluation.assemble import make_report
-from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.experiment import prepare_experiment
 from ssrl_ecg.evaluation.figures import FigureStyle
 from ssrl_ecg.evaluation.floors import floors_left_out
 from ssrl_ecg.evaluation.forecast import Forecast
@@ -73,20 +73,15 @@ def _compare(options: RunOptions, command: Sequence[str], title: str, *, reports
         return DONE
     data = compared_data(options.data, store, labels, splits)
     config = {"protocol": options.protocol, "experiment": options.experiment}
+    checked = prepare_experiment(
+        experiment, store, labels, data.splits, options.out, encoders=options.encoders, execution=options.execution
+    )
     try:
         with run_record(
             options.out, command=list(command), config=config, seed=options.experiment.seed, data=data.facts
         ) as run:
             data.audit.write(options.out)
-            outcomes = run_experiment(
-                experiment,
-                store,
-                labels,
-                data.splits,
-                options.out,
-                encoders=options.encoders,
-                execution=options.execution,
-            )
+            outcomes = checked.run()
             if not reports:
                 return DONE
             print("computing intervals and writing the report", flush=True)

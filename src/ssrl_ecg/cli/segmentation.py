@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from ssrl_ecg.cli.parsing import one_of, parse
 from ssrl_ecg.data.ludb import LUDB
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.figures import FigureStyle
-from ssrl_ecg.evaluation.runner import Execution, run_cells
+from ssrl_ecg.evaluation.runner import CheckedCells, Execution
 from ssrl_ecg.evaluation.segmentation.arms import FRACTIONS
 from ssrl_ecg.evaluation.segmentation.data import read_task
 from ssrl_ecg.evaluation.segmentation.delineators import FLOORS
@@ -90,9 +91,10 @@ def run_segmentation(options: SegmentationOptions, command: Sequence[str]) -> in
     arms = [arm for arm in arms if not options.rows or arm.name in options.rows]
     task = read_task(LUDB(options.data), options.folds, options.seed)
     facts = {"name": LUDB.name, "fingerprint": task.fingerprint, "records": len(task.folds)}
+    jobs = make_jobs(arms, task, options.out)
+    checked = CheckedCells(jobs, options.out, options.execution, partial(write_frame, options.out, arms, task))
     with run_record(options.out, command=list(command), config=options, seed=options.seed, data=facts) as run:
-        write_frame(options.out, arms, task)
-        outcomes = run_cells(make_jobs(arms, task, options.out), options.out, options.execution)
+        outcomes = checked.run()
         tables = make_tables(options.out, (SCRATCH, SINGLE), options.replicates)
         page = write_segmentation_report(options.out, tables, run, options.style)
     print(*task.problems, *findings(tables), f"report: {page}", sep="\n")

@@ -51,7 +51,7 @@ def make_ablation(folder: Path, methods: Sequence[MethodPlan], *, n_replicates: 
     a pretraining is in them as far as several encoders were pretrained, and not at all with one.
 
     Args:
-        folder: results folder of ``run_experiment``.
+        folder: results folder of ``prepare_experiment``.
         methods: those of ``leave_one_out``, the whole recipe first.
         n_replicates: bootstrap replicates of every interval.
 

@@ -52,7 +52,7 @@ def make_report(
     """Build everything the page says from a finished results folder.
 
     Args:
-        folder: results folder of ``run_experiment``.
+        folder: results folder of ``prepare_experiment``.
         store: the records, for facts and the drawn examples.
         labels: targets of every row.
         splits: the splits of the experiment.

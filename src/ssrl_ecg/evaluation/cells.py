@@ -103,11 +103,14 @@ def write_failure(folder: Path, failure: Failure) -> None:
 
 
 def read_failure(folder: Path, group: str, name: str, identity: str) -> Failure | None:
-    """Return the note of a failed cell; None if there is none of this identity."""
+    """Return the note of a failed cell; None if there is none of this identity, or it is damaged."""
     path = _failure_path(folder, group, name)
     if not path.is_file():
         return None
-    failure = Failure(**json.loads(path.read_text(encoding="utf-8")))
+    try:
+        failure = Failure(**json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError):
+        return None
     return failure if failure.identity == identity else None
 
 
@@ -135,13 +138,23 @@ def read_identities(folder: Path) -> dict[str, dict[str, str]]:
     """Read which cells the folder's last run consists of: group -> name -> identity.
 
     Raises:
-        InputError: the folder holds no run.
+        InputError: the folder holds no run, or its list of cells is damaged.
     """
     path = folder / IDENTITIES
     if not path.is_file():
         raise InputError("no results of a run here", file=path, expected="this file", found="nothing")
-    identities: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        identities: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        what = "the list of cells is damaged: start the run again"
+        raise InputError(what, file=path, expected="JSON", found=error) from error
     return identities
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """List the folders that hold a run's cells: the folder itself, or those of its tracks and random splits in it."""
+    levels = (sorted(path.parent for path in folder.glob(level + IDENTITIES)) for level in ("", "*/", "*/*/"))
+    return next(filter(None, levels), [folder])
 
 
 def failures_of(folder: Path) -> list[Failure]:

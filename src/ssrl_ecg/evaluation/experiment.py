@@ -29,16 +29,13 @@ from ssrl_ecg.evaluation.floors.arm import FloorArm
 from ssrl_ecg.evaluation.floors.tables import standardised
 from ssrl_ecg.evaluation.floors.workshop import CONSTANTS, Workshop
 from ssrl_ecg.evaluation.kept_beside import signals_version
-from ssrl_ecg.evaluation.label_fractions import (
-    ArmPlan,
-    run_design,
-)
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, prepare_design
 from ssrl_ecg.evaluation.noisy_student import Features
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
 from ssrl_ecg.evaluation.pretrainings import Pretrainings
 from ssrl_ecg.evaluation.remembering import Remembering
 from ssrl_ecg.evaluation.revisions import code_version
-from ssrl_ecg.evaluation.runner import Execution, Outcomes
+from ssrl_ecg.evaluation.runner import CheckedCells, Execution
 from ssrl_ecg.evaluation.whole_system import SHARE, WholeSystems
 from ssrl_ecg.models.encoder import Encoder
 from ssrl_ecg.training.attention_probe import AttentionProbeConfig, whole_record_maps
@@ -219,7 +216,7 @@ def _method_plans(runner: Runner, method: MethodPlan, common: dict[str, Any]) ->
     return [replace(plan, knowledge=method.knowledge, pretrainings=needed) for plan in plans]
 
 
-def run_experiment(
+def prepare_experiment(
     experiment: Experiment,
     store: RecordStore,
     labels: Labels,
@@ -229,8 +226,8 @@ def run_experiment(
     encoders: Path | None = None,
     execution: Execution | None = None,
     make_plans: Callable[[Runner], list[ArmPlan]] = arm_plans,
-) -> Outcomes:
-    """Pretrain, train, probe and score every cell; write the scores, subsets and splits into ``folder``.
+) -> CheckedCells:
+    """List every cell; ``run`` then pretrains, trains, probes and scores, and writes subsets and splits too.
 
     Pretraining sees the signals of the training rows only. An interrupted experiment goes on where it stopped.
 
@@ -248,12 +245,14 @@ def run_experiment(
         make_plans: the rows, of a protocol with others than those of every comparison.
 
     Raises:
-        InputError: a patient on both sides of a split, or what ``run_cells`` refuses.
+        InputError: a patient on both sides of a split, or what ``check_cells`` refuses.
     """
     execution = execution or Execution()
     if experiment.compute.devices > 1:
         execution = replace(execution, workers=1, ray=None)
     runner = Runner(experiment, store, labels, splits, folder, encoders or folder / "models", execution.progress)
-    runner.pretrainings.forget_lost(folder)
     plans, pretrainings = make_plans(runner), runner.pretrainings.jobs()
-    return run_design(folder, plans, store, labels, splits, experiment.design, execution, pretrainings)
+    return prepare_design(
+        folder, plans, store, labels, splits, experiment.design, execution, pretrainings,
+        runner.pretrainings.forget_lost,
+    )  # fmt: skip

@@ -28,7 +28,7 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
 from ssrl_ecg.evaluation.cell_jobs import CellJob, Key, require_finite
 from ssrl_ecg.evaluation.cells import cell_path, identity_of, read_cell
-from ssrl_ecg.evaluation.runner import Execution, Outcomes, check_cells, run_cells
+from ssrl_ecg.evaluation.runner import CheckedCells, Execution
 from ssrl_ecg.files import atomic_path, jsonable, write_json
 
 
@@ -283,7 +283,7 @@ class ArmPlan:
         return (self.pretrainings[cell.seed % len(self.pretrainings)],) if self.pretrainings else ()
 
 
-def run_design(
+def prepare_design(
     folder: Path,
     plans: Sequence[ArmPlan],
     store: RecordStore,
@@ -292,8 +292,9 @@ def run_design(
     design: LabelFractions,
     execution: Execution | None = None,
     pretrainings: Sequence[CellJob] = (),
-) -> Outcomes:
-    """Draw the subsets, write what the scores refer to, and compute every missing cell.
+    forget_lost: Callable[[Path], None] = lambda folder: None,
+) -> CheckedCells:
+    """Draw the subsets and list every cell; ``run`` then writes what the scores refer to, and the scores.
 
     Records without a label are neither trained nor tested on.
 
@@ -306,19 +307,23 @@ def run_design(
         design: how many labels, how often.
         execution: how cells are computed.
         pretrainings: jobs the arms build on.
+        forget_lost: takes back the cells of pretrainings whose encoders are gone.
 
     Raises:
-        InputError: a patient on both sides of a split, or what ``make_cells`` or ``run_cells`` refuse.
+        InputError: a patient on both sides of a split, or what ``make_cells`` or ``check_cells`` refuse.
     """
     for split in splits:
         assert_patients_disjoint(store.records, split)
     known = [Split(*(part[labels.known[part]] for part in split.parts().values())) for split in splits]
     cells = make_cells(design, labels, store.records["patient_id"].to_numpy(), known[0].train)
     jobs = [*pretrainings, *arm_jobs(plans, store, labels, known, cells)]
-    check_cells(jobs, folder, execution)
-    write_frame(folder, store, labels, known, cells)
-    write_json(folder / "arms.json", {"task": labels.task, "arms": [plan.facts() for plan in plans]})
-    return run_cells(jobs, folder, execution)
+
+    def begin() -> None:
+        forget_lost(folder)
+        write_frame(folder, store, labels, known, cells)
+        write_json(folder / "arms.json", {"task": labels.task, "arms": [plan.facts() for plan in plans]})
+
+    return CheckedCells(jobs, folder, execution, begin)
 
 
 def arm_jobs(

@@ -54,7 +54,7 @@ def make_leaderboard(folder: Path, *, n_replicates: int = 2000) -> Leaderboard:
     """Compute every row, interval and comparison from a finished results folder.
 
     Args:
-        folder: results folder of ``run_experiment``.
+        folder: results folder of ``prepare_experiment``.
         n_replicates: bootstrap replicates of every interval.
 
     Raises:

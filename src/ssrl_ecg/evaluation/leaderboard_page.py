@@ -13,7 +13,13 @@ from ssrl_ecg.evaluation.cells import group_folder
 from ssrl_ecg.evaluation.figure_files import file_name
 from ssrl_ecg.evaluation.figures import FigureStyle, forest_plot, line_styles
 from ssrl_ecg.evaluation.leaderboard import Leaderboard, Question, best_rows
-from ssrl_ecg.evaluation.protocol_report import ReportFigure, ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.protocol_report import (
+    ReportFigure,
+    ReportSection,
+    ReportTable,
+    failed_sections,
+    write_protocol_report,
+)
 from ssrl_ecg.evaluation.report_scores import Row
 from ssrl_ecg.evaluation.score_curves import score_curves
 from ssrl_ecg.evaluation.tables import counted, percent
@@ -50,7 +56,7 @@ def write_leaderboard_page(
         *_standings_sections(leaderboard),
         *(_question_section(leaderboard, question) for question in _QUESTIONS if leaderboard.comparisons[question]),
         ReportSection("Cost of pretraining", "", (_cost_table(leaderboard),)),
-        *([ReportSection("What failed", "\n\n".join(leaderboard.failures))] if leaderboard.failures else []),
+        *failed_sections(leaderboard.failures),
     ]
     return write_protocol_report(folder, "Leaderboard of pretraining methods", sections, run, style)
 

@@ -34,7 +34,7 @@ from ssrl_ecg.evaluation.pages import Picture, render
 from ssrl_ecg.evaluation.tables import Table
 from ssrl_ecg.files import jsonable
 
-__all__ = ["ReportFigure", "ReportSection", "ReportTable", "write_protocol_report"]
+__all__ = ["ReportFigure", "ReportSection", "ReportTable", "failed_sections", "write_protocol_report"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class ReportSection:
     text: str
     tables: tuple[ReportTable, ...] = ()
     figures: tuple[ReportFigure, ...] = ()
+
+
+def failed_sections(sentences: Sequence[str]) -> list[ReportSection]:
+    """Name what failed in a section of its own; nothing failed, no section.
+
+    Args:
+        sentences: from ``cells.describe_failures``.
+    """
+    return [ReportSection("What failed", "\n\n".join(sentences))] if sentences else []
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,34 @@ class Outcomes:
     n_kept: int
     n_computed: int
     failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class CheckedCells:
+    """Cells that a results folder can take; nothing has been written yet, and nothing is if they are refused.
+
+    Attributes:
+        jobs: all cells of the folder.
+        folder: results folder.
+        execution: how they are computed; None for one after the other, here.
+        begin: called before the first cell; writes what the cells refer to.
+
+    Raises:
+        InputError: what ``check_cells`` refuses.
+    """
+
+    jobs: Sequence[CellJob]
+    folder: Path
+    execution: Execution | None
+    begin: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        check_cells(self.jobs, self.folder, self.execution)
+
+    def run(self) -> Outcomes:
+        """Write what the cells refer to, and compute those that are missing."""
+        self.begin()
+        return run_cells(self.jobs, self.folder, self.execution)
 
 
 def run_cells(jobs: Sequence[CellJob], folder: Path, execution: Execution | None = None) -> Outcomes:

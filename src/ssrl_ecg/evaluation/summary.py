@@ -27,7 +27,7 @@ from ssrl_ecg.data.labels import Task as TaskName
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation import report_scores as report
 from ssrl_ecg.evaluation.arms import Family, History, Scores
-from ssrl_ecg.evaluation.cells import failures_of
+from ssrl_ecg.evaluation.cells import failures_of, read_identities
 from ssrl_ecg.evaluation.groups import fold_groups, group_score
 from ssrl_ecg.evaluation.label_fractions import cell_files, load_scores, rankable_scores
 from ssrl_ecg.metrics.bootstrap import replicate_values, stratified_bootstrap
@@ -107,7 +107,7 @@ class ResultsFolder:
         self.task: TaskName = facts["task"]
         self.arms = {entry["name"]: ArmFacts(**entry) for entry in facts["arms"]}
         self._splits = self._json("splits.json")
-        self._identities: dict[str, dict[str, str]] = self._json("identities.json")
+        self._identities = read_identities(self.folder)
         self.failures = failures_of(self.folder)
 
     def _json(self, name: str) -> Any:

@@ -23,7 +23,7 @@ from ssrl_ecg.evaluation.robustness.protocol import (
     Protocol,
     Robustness,
     noise_pairs_of,
-    run_robustness,
+    prepare_robustness,
     with_noise_arms,
 )
 from ssrl_ecg.evaluation.robustness.report import report_robustness
@@ -66,7 +66,7 @@ def tiny() -> Robustness:
 def finished(synthetic_store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("robustness")
     labels, splits = synthetic_store.labels("super"), rotation_splits(synthetic_store.records)
-    outcomes = run_robustness(tiny(), synthetic_store, labels, splits, folder, execution=QUIET)
+    outcomes = prepare_robustness(tiny(), synthetic_store, labels, splits, folder, execution=QUIET).run()
     return folder, labels, splits, outcomes
 
 
@@ -118,12 +118,12 @@ def test_a_run_goes_on_where_it_stopped_with_the_same_bits(finished, synthetic_s
     before = [read_cell(path)[0]["scores"].tobytes() for path in lost]
     lost[0].unlink()
     lost[1].write_bytes(lost[1].read_bytes()[:50])
-    again = run_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET)
+    again = prepare_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET).run()
     assert again.n_computed == 2
     assert [read_cell(path)[0]["scores"].tobytes() for path in lost] == before
-    assert run_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET).n_computed == 0
+    assert prepare_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET).run().n_computed == 0
     with pytest.raises(InputError, match="other settings"):
-        run_robustness(replace(tiny(), seed=43), synthetic_store, labels, splits, copy, execution=QUIET)
+        prepare_robustness(replace(tiny(), seed=43), synthetic_store, labels, splits, copy, execution=QUIET).run()
 
 
 def test_a_row_scores_the_same_in_another_process(finished, synthetic_store, tmp_path):
@@ -145,7 +145,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(finished, synthe
     cell_path(copy, "criteria, no label", "masking_0.2").unlink()
     cell_path(copy, "supervised", "masking_0.2").unlink()
     monkeypatch.setattr(models.Criteria, "scores", lambda self, test, _: np.full((len(test.rows), 5), np.nan))
-    outcomes = run_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET)
+    outcomes = prepare_robustness(tiny(), synthetic_store, labels, splits, copy, execution=QUIET).run()
     assert [failure.group for failure in outcomes.failures] == ["criteria, no label"]
     answers = report_robustness(copy, {}, n_replicates=240)
     assert not any("criteria" in answer for answer in answers)

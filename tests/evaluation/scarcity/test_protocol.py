@@ -14,6 +14,7 @@ from ssrl_ecg.data.labels import Labels
 from ssrl_ecg.data.splits import Split, rotation_splits
 from ssrl_ecg.data.subsampling import subsampling_split
 from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.cells import Failure, read_identities, write_failure
 from ssrl_ecg.evaluation.floors.learners import Boosting, Forest
 from ssrl_ecg.evaluation.label_fractions import LabelFractions, cell_files, load_scores
 from ssrl_ecg.evaluation.plans import EncoderPlan, Experiment, MethodPlan, TrainingPlan
@@ -150,10 +151,11 @@ def test_a_finished_run_computes_nothing_and_shares_its_encoders(finished, monke
 def test_published_shape_is_lists_over_seeds(finished):
     results = ResultsFolder(finished[0] / "scarce")
     tracks = {"supervised": "supervised", "ssl_finetuned": "SimCLR fine-tuned", "ssl_frozen": "not run"}
-    found = published_shape(results, tracks, (42, 43))
+    found = published_shape(results, tracks, (42, 43), (1.0, 0.5))
     assert list(found) == ["label_scarcity", "seeds", "label_fractions"]
-    assert found["label_fractions"] == [0.5, 1.0]
-    assert list(found["label_scarcity"]["0.5"]) == ["supervised", "ssl_finetuned"]
+    assert found["label_fractions"] == [1.0, 0.5]
+    assert list(found["label_scarcity"]) == ["1.0", "0.5"]
+    assert found["label_scarcity"]["0.5"]["ssl_frozen"] == {"auroc": [], "f1": []}
     lists = found["label_scarcity"]["0.5"]["supervised"]
     assert {name: len(values) for name, values in lists.items()} == {"auroc": 2, "f1": 2}
     assert all(0 <= value <= 1 for values in lists.values() for value in values)
@@ -189,6 +191,14 @@ def test_random_splits_give_students_intervals(synthetic_store, tmp_path):
     }  # fmt: skip
     write_label_scarcity(tmp_path, {"fold": found}, {"command": ["test"]})
     assert "3 random splits" in (tmp_path / "report.html").read_text()
+    assert "What failed" not in (tmp_path / "report.html").read_text()
+    identity = read_identities(folders[1])["supervised"]["50pct-01"]
+    write_failure(folders[1], Failure("supervised", "50pct-01", identity, "it broke"))
+    write_label_scarcity(tmp_path, {"fold": summarise(folders, n_replicates=100)}, {"command": ["test"]})
+    assert json.loads((tmp_path / "results.json").read_text())["failed"] == [
+        "fold, split-01, supervised: 1 failed and count in no row (50pct-01): it broke."
+    ]
+    assert "What failed" in (tmp_path / "report.html").read_text()
     with pytest.raises(InputError, match="needs splits"):
         make_repeats(folders[:1])
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ssrl_ecg.evaluation.cells import read_cell
+from ssrl_ecg.errors import InputError
+from ssrl_ecg.evaluation.cells import Failure, read_cell, read_identities, write_failure
 from ssrl_ecg.evaluation.plans import EncoderPlan
 from ssrl_ecg.evaluation.runner import Execution, run_cells
 from ssrl_ecg.evaluation.segmentation.arms import SimulatedMarks
@@ -85,6 +88,24 @@ def test_tables_and_report_come_from_the_cells_alone(folder, tmp_path):
     assert not tables.untouched["macro_f1"].equals(tables.samples["macro_f1"])
     first = tables.samples.iloc[0]["cell"]
     assert read_cell(folder / first)[0].keys() == {"rows", "confusion", "detections", "error_sums"}
-    page = write_segmentation_report(tmp_path, tables, {"command": ["x"]})
+    page = write_segmentation_report(shutil.copytree(folder, tmp_path / "copy"), tables, {"command": ["x"]})
     assert "Onsets and offsets" in page.read_text(encoding="utf-8")
+    assert "What failed" not in page.read_text(encoding="utf-8")
     assert len(findings(tables)) == len(tables.samples)
+
+
+def test_the_report_names_what_failed(folder, tmp_path):
+    copy, scratch = shutil.copytree(folder, tmp_path / "copy"), "from scratch, all leads"
+    identities = read_identities(copy)
+    write_failure(copy, Failure(scratch, "50pct-fold2", identities[scratch]["50pct-fold2"], "it broke"))
+    tables = make_tables(copy, [scratch], n_replicates=100)
+    page = write_segmentation_report(copy, tables, {"command": ["x"]})
+    assert json.loads((copy / "results.json").read_text())["failed"] == [
+        f"{scratch}: 1 failed and count in no row (50pct-fold2): it broke."
+    ]
+    assert "What failed" in page.read_text(encoding="utf-8")
+    for group, names in identities.items():
+        for name, identity in names.items():
+            write_failure(copy, Failure(group, name, identity, "it broke"))
+    with pytest.raises(InputError, match="no row has all its cells"):
+        make_tables(copy, [scratch])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 
 from ssrl_ecg.cli.main import main
 from ssrl_ecg.evaluation.cells import cell_path
+from ssrl_ecg.evaluation.transfer import arms
 from ssrl_ecg.evaluation.transfer.report import make_tables
 
 N_REPLICATES = 1000
@@ -56,6 +59,28 @@ def test_tables_follow_from_the_cells_alone_and_a_second_run_computes_nothing(ru
     tables = make_tables(out, N_REPLICATES)
     found = tables.scores["V_f1"].fillna(-1).tolist()
     assert found == pytest.approx([-1 if line["V_f1"] is None else line["V_f1"] for line in results["scores"]])
+
+
+def test_a_row_that_diverges_fails_alone_and_the_report_names_it(run, tmp_path, capsys, monkeypatch):
+    words, out = run
+    copy = shutil.copytree(out, tmp_path / "copy")
+    cell_path(copy, "supervised from scratch", "rr-42").unlink()
+    monkeypatch.setattr(arms, "beat_log_probabilities", lambda *given: np.full((len(given[-1]), 4), np.nan))
+    assert main([*words, "--out", str(copy)]) == 3
+    assert "failed: supervised from scratch, rr-42: scores are not finite" in capsys.readouterr().out
+    (failed,) = json.loads((copy / "results.json").read_text())["failed"]
+    assert failed.startswith("supervised from scratch: 1 failed and count in no row (rr-42): scores are not finite")
+    assert "What failed" in (copy / "report.html").read_text()
+    assert "What failed" not in (out / "report.html").read_text()
+
+
+def test_a_folder_of_other_settings_is_left_as_it_is(run, tmp_path, capsys):
+    words, out = run
+    copy = shutil.copytree(out, tmp_path / "copy")
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert main([*words, "--steps", "3", "--out", str(copy)]) == 2
+    assert "made by other settings" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.transfer.crossfit import (
     N_NORMAL,
     choose_offsets,
@@ -103,6 +104,15 @@ def test_no_beat_of_a_held_out_record_is_learned_from_and_the_better_setting_is_
         assert set(beats.record[known]) == {one for one in range(8) if one % 4 != number % 4}
     assert len(fit.test) == len(test)
     assert macro_f1(confusion(beats.classes[test], fit.test)) > 0.7
+
+
+def test_log_probabilities_that_are_not_finite_are_refused():
+    beats = fake_beats()
+    train, test = np.flatnonzero(beats.record < 8), np.flatnonzero(beats.record >= 8)
+    arm = Knows(beats)
+    arm.log_probabilities = lambda known, wanted, setting, seed: np.full((len(wanted), 4), np.nan)
+    with pytest.raises(InputError, match="log probabilities without fold 0"):
+        cross_fit(arm, beats, np.where(beats.record < 8, beats.record % 4, -1), train, test, seed=1)
 
 
 def test_classes_of_test_beats_decide_nothing():

@@ -31,7 +31,7 @@ from ssrl_ecg.evaluation.plans import Experiment
 from ssrl_ecg.evaluation.robustness.corrupted_records import TestRecords
 from ssrl_ecg.evaluation.robustness.corruptions import CORRUPTIONS, Corruption, corruptions_of
 from ssrl_ecg.evaluation.robustness.models import FLOORS_SCORED, Model, ModelPlan, model_plans
-from ssrl_ecg.evaluation.runner import Execution, Outcomes, check_cells, run_cells
+from ssrl_ecg.evaluation.runner import CheckedCells, Execution
 from ssrl_ecg.files import atomic_path, write_json
 from ssrl_ecg.metrics.comparison import check_replicates
 
@@ -125,7 +125,7 @@ class Robustness:
         check_replicates(n_rows, n_replicates)
 
 
-def run_robustness(
+def prepare_robustness(
     asked: Robustness,
     store: RecordStore,
     labels: Labels,
@@ -134,8 +134,8 @@ def run_robustness(
     *,
     encoders: Path | None = None,
     execution: Execution | None = None,
-) -> Outcomes:
-    """Pretrain, fit and score whatever is missing; ``tables`` and ``report`` read the folder afterwards.
+) -> CheckedCells:
+    """List every cell; ``run`` then pretrains, fits and scores what is missing, for ``tables`` and ``report`` to read.
 
     Args:
         asked: models and corruptions.
@@ -147,7 +147,7 @@ def run_robustness(
         execution: how cells are computed; without it one after the other.
 
     Raises:
-        InputError: a patient on both sides, no labelled test record, or what ``run_cells`` refuses.
+        InputError: a patient on both sides, no labelled test record, or what ``check_cells`` refuses.
     """
     execution = execution or Execution()
     whole = without_validation(splits)
@@ -156,13 +156,15 @@ def run_robustness(
     if not len(split.test):
         raise InputError("no labelled test record", field=labels.name, expected="one at least", found=0)
     runner = Runner(asked.experiment, store, labels, [whole], folder, encoders or folder / "models", execution.progress)
-    runner.pretrainings.forget_lost(folder)
     test = TestRecords(store, split.test, asked.seed, asked.noises)
     plans = model_plans(runner, split, asked.n_seeds)
     jobs = [*runner.pretrainings.jobs(), *_jobs(asked, plans, test, labels, split)]
-    check_cells(jobs, folder, execution)
-    _write_frame(asked, plans, store, labels, split, folder)
-    return run_cells(jobs, folder, execution)
+
+    def begin() -> None:
+        runner.pretrainings.forget_lost(folder)
+        _write_frame(asked, plans, store, labels, split, folder)
+
+    return CheckedCells(jobs, folder, execution, begin)
 
 
 def _jobs(

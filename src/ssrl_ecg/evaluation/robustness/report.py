@@ -45,7 +45,7 @@ def report_robustness(
     """Write ``results.json``, ``report.html`` and the files of its tables and figures; return the answers.
 
     Args:
-        folder: finished results of ``run_robustness``.
+        folder: finished results of ``prepare_robustness``.
         run: how they came about.
         n_replicates: bootstrap replicates.
         style: "publication" for figures that can go into a journal.

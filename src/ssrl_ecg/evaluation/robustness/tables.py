@@ -65,7 +65,7 @@ class RobustnessResults:
     """A finished results folder.
 
     Args:
-        folder: of ``run_robustness``.
+        folder: of ``prepare_robustness``.
         n_replicates: bootstrap replicates.
         seed: of the resamples.
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ssrl_ecg.evaluation.figure_style import FigureStyle
 from ssrl_ecg.evaluation.label_fractions import cell_files
-from ssrl_ecg.evaluation.protocol_report import ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.protocol_report import ReportSection, ReportTable, failed_sections, write_protocol_report
 from ssrl_ecg.evaluation.scarcity.figures import scarcity_figures
 from ssrl_ecg.evaluation.scarcity.repeats import Repeats
 from ssrl_ecg.evaluation.scarcity.results import LabelScarcity
@@ -64,16 +64,18 @@ def write_label_scarcity(
         Path of the page.
     """
     found = {name: _plain(one) for name, one in tracks.items()}
-    write_json(folder / "results.json", {"run": dict(run), "tracks": found})
+    failed = [f"{name}, {sentence}" for name, one in tracks.items() for sentence in one.failed]
+    write_json(folder / "results.json", {"run": dict(run), "tracks": found, "failed": failed})
     sections = [
         _repeated_section(name, one) if isinstance(one, Repeats) else _section(folder, name, one)
         for name, one in tracks.items()
     ]
-    return write_protocol_report(folder, "Label scarcity", sections, run, style)
+    return write_protocol_report(folder, "Label scarcity", sections + failed_sections(failed), run, style)
 
 
 def _plain(track: LabelScarcity | Repeats) -> dict[str, Any]:
     found = asdict(track)
+    del found["failed"]  # stands once for all tracks
     if isinstance(track, LabelScarcity):
         del found["curves"]  # they are in the figures' tables
         found["equivalences"] = [

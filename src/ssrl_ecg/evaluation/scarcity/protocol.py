@@ -15,9 +15,10 @@ from ssrl_ecg.data.splits import Split
 from ssrl_ecg.data.store import RecordStore
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.cells import Failure
-from ssrl_ecg.evaluation.experiment import run_experiment
+from ssrl_ecg.evaluation.experiment import prepare_experiment
+from ssrl_ecg.evaluation.label_fractions import cell_files
 from ssrl_ecg.evaluation.plans import Experiment
-from ssrl_ecg.evaluation.runner import Execution
+from ssrl_ecg.evaluation.runner import CheckedCells, Execution
 from ssrl_ecg.evaluation.scarcity.page import ValidationTrack
 from ssrl_ecg.evaluation.scarcity.repeats import Repeats, make_repeats
 from ssrl_ecg.evaluation.scarcity.results import LabelScarcity, make_label_scarcity, published_shape
@@ -79,6 +80,15 @@ class Protocol:
         )
         return f"{found}; left out: {', '.join(gone)}" if gone else found
 
+    def check(self, folder: Path, encoders: Path, execution: Execution | None = None) -> None:
+        """Refuse, before anything is written, what ``run`` would refuse; arguments are the same.
+
+        Raises:
+            InputError: results folders that cannot take these cells.
+        """
+        for _ in self._checked(folder, encoders, execution):
+            pass
+
     def run(self, folder: Path, encoders: Path, execution: Execution | None = None) -> tuple[list[Path], list[Failure]]:
         """Compute every missing cell.
 
@@ -90,15 +100,21 @@ class Protocol:
         Returns:
             The results folder of each repetition, and the cells without a result.
         """
-        names = [""] if len(self.repeats) == 1 else [f"split-{number:02d}" for number in range(len(self.repeats))]
+        folders: list[Path] = []
         failures: list[Failure] = []
+        for checked in self._checked(folder, encoders, execution):
+            folders.append(checked.folder)
+            failures += checked.run().failures
+        return folders, failures
+
+    def _checked(self, folder: Path, encoders: Path, execution: Execution | None) -> Iterator[CheckedCells]:
+        """The cells of each repetition in turn: only one set of features is in memory at a time."""
+        names = [""] if len(self.repeats) == 1 else [f"split-{number:02d}" for number in range(len(self.repeats))]
         for name, splits in zip(names, self.repeats, strict=True):
-            outcomes = run_experiment(
+            yield prepare_experiment(
                 self.experiment, self.store, self.labels, splits, folder / name, encoders=encoders / name,
                 execution=execution, make_plans=self.tracks.plans,
             )  # fmt: skip
-            failures += outcomes.failures
-        return [folder / name for name in names], failures
 
 
 def _tested(splits: Sequence[Split]) -> np.ndarray:
@@ -112,12 +128,12 @@ def published(folder: Path, experiment: Experiment) -> dict[str, Any]:
         folder: results folder of the track with a validation fold.
         experiment: what was compared.
     """
-    tracks = {"supervised": next(iter(experiment.supervised), "")}
-    if experiment.methods:
-        name = experiment.methods[0].name
-        tracks |= {"ssl_finetuned": f"{name} fine-tuned", "ssl_frozen": f"{name} frozen probe"}
-    seeds = [experiment.design.seed_of(repeat) for repeat in range(max(experiment.design.n_repeats))]
-    return published_shape(ResultsFolder(folder), tracks, seeds)
+    design, method = experiment.design, next((one.name for one in experiment.methods), "")
+    supervised = next(iter(experiment.supervised), "")
+    tracks = {"supervised": supervised, "ssl_finetuned": f"{method} fine-tuned", "ssl_frozen": f"{method} frozen probe"}
+    seeds = [design.seed_of(repeat) for repeat in range(max(design.n_repeats))]
+    counted = (fraction for fraction, _, _ in cell_files(folder, supervised))
+    return published_shape(ResultsFolder(folder), tracks, seeds, list(dict.fromkeys((*design.fractions, *counted))))
 
 
 def summarise(folders: Sequence[Path], *, n_replicates: int) -> LabelScarcity | Repeats:

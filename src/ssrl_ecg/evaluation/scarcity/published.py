@@ -26,7 +26,8 @@ from ssrl_ecg.data.splits import Rows, Split, nested_subsets, split_by_folds
 from ssrl_ecg.data.store import RecordStore, build_store
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Arm, Family, Scores, Task
-from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, run_design
+from ssrl_ecg.evaluation.cells import Failure, failures_of
+from ssrl_ecg.evaluation.label_fractions import ArmPlan, LabelFractions, prepare_design
 from ssrl_ecg.evaluation.runner import Execution
 from ssrl_ecg.evaluation.scarcity.page import write_label_scarcity
 from ssrl_ecg.evaluation.scarcity.results import make_label_scarcity, published_shape
@@ -103,11 +104,11 @@ class LabelScarcityBenchmark:
         """Rows of the training, validation and test folds."""
         return split_by_folds(self.store.records, *self._folds)
 
-    def load_ssl_pretrained(self, path: str | Path | None = None) -> EncoderCheckpoint | None:
+    def load_ssl_pretrained(self, checkpoint_path: str | Path | None = None) -> EncoderCheckpoint | None:
         """Read a pretrained encoder.
 
         Args:
-            path: its checkpoint; None looks for ``ssl_masked`` in the folder of checkpoints.
+            checkpoint_path: None looks for ``ssl_masked`` in the folder of checkpoints.
 
         Returns:
             The encoder and what it must be fed; None if none was named and none is there.
@@ -115,6 +116,7 @@ class LabelScarcityBenchmark:
         Raises:
             InputError: the file is missing or damaged, or the encoder has seen the validation or test folds.
         """
+        path = checkpoint_path
         if path is None:
             found = [self.checkpoint_dir / f"{SSL_NAME}{ending}" for ending in (".safetensors", ".pt")]
             path = next((one for one in found if one.is_file()), None)
@@ -170,13 +172,13 @@ class LabelScarcityBenchmark:
         """Judge a classifier on the labelled test records.
 
         Returns:
-            ``auroc`` and ``f1`` (at the model's thresholds), macro means over the classes that are defined.
+            ``auroc_macro`` and ``f1_macro`` (at the model's thresholds), macro means over the classes that are defined.
         """
         rows = self.split.test[self.labels.known[self.split.test]]
         logits = predict_logits(model.classifier, model.preprocessing, self.store, rows)
         targets, cuts = self.labels.values[rows], np.asarray(model.thresholds)
         decided = decide(probabilities_from_logits(logits), cuts)
-        return {"auroc": macro(auroc(targets, logits)), "f1": macro(Confusion.of(targets, decided).f1)}
+        return {"auroc_macro": macro(auroc(targets, logits)), "f1_macro": macro(Confusion.of(targets, decided).f1)}
 
     def run_label_scarcity_benchmark(
         self,
@@ -192,7 +194,7 @@ class LabelScarcityBenchmark:
         record: every cell's scores, and ``results.json`` and ``report.html`` with intervals and label equivalences.
 
         Args:
-            label_fractions: shares of the training labels.
+            label_fractions: shares of the training labels; what is written keeps their order.
             seeds: one repeat each, no two equal.
             epochs: passes over the labelled records at most.
             execution: how cells are computed; without it one after the other.
@@ -206,18 +208,32 @@ class LabelScarcityBenchmark:
         fractions = tuple(sorted(label_fractions))
         design = LabelFractions(fractions=fractions, n_repeats=(len(seeds),) * len(fractions), seeds=tuple(seeds))
         config = {"label_fractions": fractions, "seeds": design.seeds, "epochs": epochs}
-        plans, cells = self._plans(epochs), self.results_dir / "fold"
+        plans, cells = self._plans(epochs), self._cells
         facts = {"name": "PTB-XL", "fingerprint": self.store.facts.fingerprint, "label_set": "super"}
         command = ["python", "-m", "ssrl_ecg.label_scarcity_benchmark"]
+        checked = prepare_design(cells, plans, self.store, self.labels, [self.split], design, execution)
         with run_record(self.results_dir, command=command, config=config, seed=design.seeds[0], data=facts) as run:
-            run_design(cells, plans, self.store, self.labels, [self.split], design, execution)
+            checked.run()
             found = make_label_scarcity(cells, n_replicates=_N_REPLICATES)
             page = write_label_scarcity(self.results_dir, {"fold": found}, run)
             with atomic_path(self.results_dir / "label_scarcity_comparison.png") as temporary:
                 temporary.write_bytes((page.parent / "figures" / "fold-curve.png").read_bytes())
-            published = published_shape(ResultsFolder(cells), TRACKS, design.seeds)
+            published = published_shape(ResultsFolder(cells), TRACKS, design.seeds, label_fractions)
             write_json(self.results_dir / "label_scarcity_benchmark.json", published)
         return published
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Cells of the last run that have no result.
+
+        Raises:
+            InputError: nothing was run yet.
+        """
+        return failures_of(self._cells)
+
+    @property
+    def _cells(self) -> Path:
+        return self.results_dir / "fold"
 
     @cached_property
     def _pretrained(self) -> EncoderCheckpoint | None:

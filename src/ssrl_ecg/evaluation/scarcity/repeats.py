@@ -16,6 +16,7 @@ import numpy as np
 
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.arms import Family
+from ssrl_ecg.evaluation.cells import describe_failures
 from ssrl_ecg.evaluation.summary import ResultsFolder, default_pairs, mean_estimate
 from ssrl_ecg.metrics.comparison import Difference, holm_corrected
 from ssrl_ecg.metrics.multilabel import auroc
@@ -63,12 +64,14 @@ class Repeats:
         overlap: test over training records of a split, on average.
         rows: every row at every fraction.
         comparisons: compared methods against compared rows without pretraining.
+        failed: sentences about cells without a result, split by split.
     """
 
     n_splits: int
     overlap: float
     rows: tuple[RepeatedRow, ...]
     comparisons: tuple[RepeatedComparison, ...]
+    failed: tuple[str, ...]
 
 
 def make_repeats(folders: Sequence[Path]) -> Repeats:
@@ -109,7 +112,10 @@ def make_repeats(folders: Sequence[Path]) -> Repeats:
         RepeatedComparison(a=a, b=b, label_fraction=fraction, difference=corrected[str((a, b, fraction))])
         for a, b, fraction in differences
     ]
-    return Repeats(n_splits=len(folders), overlap=n_test / n_train, rows=tuple(rows), comparisons=tuple(comparisons))
+    return Repeats(
+        n_splits=len(folders), overlap=n_test / n_train, rows=tuple(rows), comparisons=tuple(comparisons),
+        failed=tuple(f"{one.folder.name}, {text}" for one in results for text in describe_failures(one.failures)),
+    )  # fmt: skip
 
 
 def _n_training(results: ResultsFolder) -> float:

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.assemble import make_curves
+from ssrl_ecg.evaluation.cells import describe_failures
+from ssrl_ecg.evaluation.label_fractions import cell_files
 from ssrl_ecg.evaluation.report_data import Curves
 from ssrl_ecg.evaluation.report_scores import Comparison, Row
 from ssrl_ecg.evaluation.summary import (
@@ -54,6 +57,7 @@ class LabelScarcity:
         equivalences: every compared method against every compared row without pretraining, at each fraction.
         test_positives: class -> positive test records.
         curves: reliability and risk against coverage of the compared rows, with the fewest and with the most labels.
+        failed: sentences about cells without a result.
     """
 
     rows: tuple[Row, ...]
@@ -61,6 +65,7 @@ class LabelScarcity:
     equivalences: tuple[Equivalence, ...]
     test_positives: dict[str, int]
     curves: tuple[Curves, ...]
+    failed: tuple[str, ...]
 
     @property
     def compared_rows(self) -> list[str]:
@@ -72,13 +77,15 @@ def make_label_scarcity(folder: Path, *, n_replicates: int = 2000) -> LabelScarc
     """Compute everything from a finished results folder.
 
     Args:
-        folder: results folder of ``run_experiment``.
+        folder: results folder of ``prepare_experiment``.
         n_replicates: bootstrap replicates of every interval.
 
     Raises:
-        InputError: incomplete results, or too few replicates for Holm's correction.
+        InputError: incomplete results, no cell that could be computed, or too few replicates for Holm's correction.
     """
     results = ResultsFolder(folder)
+    if not results.pairs():
+        raise InputError("no cell could be computed", file=folder, expected="at least one", found="failures alone")
     pairs = default_pairs(results.arms.values())
     positives = results.records.targets.sum(axis=0, dtype=np.int64).tolist()
     return LabelScarcity(
@@ -87,6 +94,7 @@ def make_label_scarcity(folder: Path, *, n_replicates: int = 2000) -> LabelScarc
         equivalences=tuple(make_equivalences(results, pairs, n_replicates=n_replicates)),
         test_positives=dict(zip(results.classes, positives, strict=True)),
         curves=tuple(_curves(results, {row for pair in pairs for row in pair})),
+        failed=tuple(describe_failures(results.failures)),
     )
 
 
@@ -143,41 +151,45 @@ def macro_replicates(results: ResultsFolder, arm: str, fraction: float, n_replic
     return float(estimate), defined_mean(replicate_values(records, model, auroc, drawn), axis=1)
 
 
-def published_shape(results: ResultsFolder, tracks: Mapping[str, str], seeds: Sequence[int]) -> dict[str, Any]:
+def published_shape(
+    results: ResultsFolder, tracks: Mapping[str, str], seeds: Sequence[int], fractions: Sequence[float]
+) -> dict[str, Any]:
     """The results as SSRL-ECG's ``label_scarcity_benchmark.json`` has them: lists over seeds, nothing else.
 
     Args:
         results: the results folder.
-        tracks: published name of a track ("supervised", "ssl_finetuned", "ssl_frozen") -> row name; tracks that were
-            not run are left out.
+        tracks: published name of a track ("supervised", "ssl_finetuned", "ssl_frozen") -> row name; the lists of
+            a track that was not run are empty.
         seeds: the seed of each repeat.
+        fractions: label fractions, in the order in which they are to stand.
 
     Returns:
-        ``label_scarcity`` (fraction -> track -> {"auroc": [...], "f1": [...]}, macro means over the classes, one entry
-        per seed), ``seeds`` and ``label_fractions``. F1 is taken at the thresholds that were best on validation records
-        and is None without any.
+        ``label_scarcity`` (fraction as ``str(float)`` -> track -> {"auroc": [...], "f1": [...]}, macro means over the
+        classes, one entry per seed, None where a cell failed), ``seeds`` and ``label_fractions``. F1 is taken at the
+        thresholds that were best on validation records and is None without any.
     """
-    present = {track: arm for track, arm in tracks.items() if arm in results.arms}
-    fractions = sorted({fraction for arm in present.values() for fraction in results.fractions(arm)})
     return {
         "label_scarcity": {
-            f"{fraction:g}": {track: _lists(results, arm, fraction) for track, arm in present.items()}
+            str(float(fraction)): {track: _lists(results, arm, fraction) for track, arm in tracks.items()}
             for fraction in fractions
         },
         "seeds": list(seeds),
-        "label_fractions": fractions,
+        "label_fractions": list(fractions),
     }
 
 
 def _lists(results: ResultsFolder, arm: str, fraction: float) -> dict[str, list[float | None]]:
-    cells = results.cells(arm, fraction)
+    if arm not in results.arms:
+        return {"auroc": [], "f1": []}
+    numbers = [number for found, number, _ in cell_files(results.folder, arm) if found == fraction]
+    cells = [next(iter(results.cells(arm, fraction, [number])), None) for number in numbers]
     return {
-        "auroc": [mean_estimate(results.records, [cell.scores], auroc) for cell in cells],
+        "auroc": [None if cell is None else mean_estimate(results.records, [cell.scores], auroc) for cell in cells],
         "f1": [_macro_f1(results, cell) for cell in cells],
     }
 
 
-def _macro_f1(results: ResultsFolder, cell: CellResult) -> float | None:
-    if cell.decisions is None:
+def _macro_f1(results: ResultsFolder, cell: CellResult | None) -> float | None:
+    if cell is None or cell.decisions is None:
         return None
     return mean_estimate(results.records, [cell.decisions.values], threshold_statistic("f1"))

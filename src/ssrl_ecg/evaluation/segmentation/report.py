@@ -10,8 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from ssrl_ecg.evaluation.cells import describe_failures, failures_of
 from ssrl_ecg.evaluation.figures import FigureStyle, curve_with_intervals, grouped_bars
-from ssrl_ecg.evaluation.protocol_report import ReportFigure, ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.protocol_report import (
+    ReportFigure,
+    ReportSection,
+    ReportTable,
+    failed_sections,
+    write_protocol_report,
+)
 from ssrl_ecg.evaluation.segmentation.data import SCORING_RATE_HZ
 from ssrl_ecg.evaluation.segmentation.tables import (
     Resampling,
@@ -86,8 +93,10 @@ def write_segmentation_report(
         name: getattr(tables, name).to_dict("records") for name in ("samples", "untouched", "boundaries", "comparisons")
     }
     config = {"scoring_rate_hz": SCORING_RATE_HZ, "targets": TARGETS}
-    write_json(folder / "results.json", {"config": config, "run": dict(provenance), **content})
-    return write_protocol_report(folder, "Segmentation of P, QRS and T on LUDB", _sections(tables), provenance, style)
+    failed = describe_failures(failures_of(folder))
+    write_json(folder / "results.json", {"config": config, "run": dict(provenance), "failed": failed, **content})
+    sections = _sections(tables) + failed_sections(failed)
+    return write_protocol_report(folder, "Segmentation of P, QRS and T on LUDB", sections, provenance, style)
 
 
 def _sections(tables: SegmentationTables) -> list[ReportSection]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ssrl_ecg.errors import InputError
 from ssrl_ecg.evaluation.cells import cell_path, cell_state, read_identities
 from ssrl_ecg.evaluation.segmentation.arms import SegmenterArm
 from ssrl_ecg.evaluation.segmentation.data import SegmentationTask
@@ -100,7 +101,7 @@ def read_rows(folder: Path) -> list[ScoredRow]:
     """Read every row of a results folder whose cells are all there.
 
     Raises:
-        InputError: the folder holds no run, or a damaged cell.
+        InputError: the folder holds no run, a damaged cell, or no row whose cells are all there.
     """
     identities = read_identities(folder)
     rows = []
@@ -113,6 +114,8 @@ def read_rows(folder: Path) -> list[ScoredRow]:
                 scores = read_scores(folder, row["name"], names)
                 about = (row["name"], row["kind"], float(row["rate_hz"]), float(fraction), float(n_trained))
                 rows.append(ScoredRow(*about, files, scores))
+    if not rows:
+        raise InputError("no row has all its cells", file=folder, expected="at least one", found="failures")
     return rows
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssrl_ecg.data.mitbih import AAMI_CLASSES
+from ssrl_ecg.evaluation.cell_jobs import require_finite
 from ssrl_ecg.evaluation.transfer.holter import HolterBeats
 from ssrl_ecg.metrics.inputs import FloatArray
 
@@ -68,6 +69,9 @@ def cross_fit(arm: BeatArm, beats: HolterBeats, folds: Rows, train: Rows, test: 
         train: training beats.
         test: test beats.
         seed: of everything drawn.
+
+    Raises:
+        InputError: log probabilities with NaN or infinity: the training diverged.
     """
     fits = [_with_setting(arm, number, beats, folds, train, test, seed) for number in range(len(arm.settings))]
     scores = [macro_f1(confusion(beats.classes[train], fit.inner)) for fit in fits]
@@ -83,6 +87,7 @@ def _with_setting(
         held_out = folds[train] == fold
         known, wanted = thinned(beats, train[~held_out]), np.concatenate([train[held_out], test])
         found = arm.log_probabilities(known, wanted, arm.settings[number], seed)
+        require_finite({f"log probabilities without fold {fold}": found})
         inner[held_out] = found[: held_out.sum()]
         outer += found[held_out.sum() :] / len(numbers)
     offsets = choose_offsets(inner, beats.classes[train])

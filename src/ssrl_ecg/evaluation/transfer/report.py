@@ -10,8 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from ssrl_ecg.evaluation.cells import describe_failures, failures_of
 from ssrl_ecg.evaluation.figures import FigureStyle, forest_plot, grouped_bars
-from ssrl_ecg.evaluation.protocol_report import ReportFigure, ReportSection, ReportTable, write_protocol_report
+from ssrl_ecg.evaluation.protocol_report import (
+    ReportFigure,
+    ReportSection,
+    ReportTable,
+    failed_sections,
+    write_protocol_report,
+)
 from ssrl_ecg.evaluation.transfer.crossfit import N_FOLDS, N_NORMAL
 from ssrl_ecg.evaluation.transfer.holter import Rejected
 from ssrl_ecg.evaluation.transfer.jobs import TRACKS
@@ -100,9 +107,11 @@ def write_transfer_report(
     left_out = [without_folders(dict(one._asdict())) for one in rejected]
     frames = {name: value for name, value in vars(tables).items() if isinstance(value, pd.DataFrame)}
     results: dict[str, Any] = {name: frame.to_dict("records") for name, frame in frames.items()}
-    results |= {"undefined": tables.undefined, "left_out": left_out, "run": provenance}
+    failed = describe_failures(failures_of(folder))
+    results |= {"undefined": tables.undefined, "left_out": left_out, "failed": failed, "run": provenance}
     write_json(folder / "results.json", jsonable(results))
-    return write_protocol_report(folder, "Transfer to MIT-BIH", _sections(tables, left_out), provenance, style)
+    sections = _sections(tables, left_out) + failed_sections(failed)
+    return write_protocol_report(folder, "Transfer to MIT-BIH", sections, provenance, style)
 
 
 def _sections(tables: TransferTables, left_out: Sequence[Mapping[str, str]]) -> list[ReportSection]:
