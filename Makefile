@@ -2,13 +2,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-.PHONY: demo test lint bench docs clean
+FUZZ ?= 2000
+
+.PHONY: demo test fuzz lint bench docs clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/ssrl-ecg demo --out runs/demo
 
 test: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+# Damaged files of every format and requests to the service, FUZZ of each, other ones every time.
+fuzz: $(VENV)/installed-dev
+	SSRL_ECG_FUZZ=$(FUZZ) OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --timeout 0 \
+		tests/data/readers/test_readers.py tests/app/test_service.py -k "damaged or noise_after or description_promises"
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

@@ -19,10 +19,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import binomtest
-
 from ssrl_ecg.cli.main import main as ssrl_ecg
 from ssrl_ecg.deployment.model_card import model_card
+from ssrl_ecg.deployment.reliability_sections import reliability_sections
 from ssrl_ecg.files import atomic_path, write_json
 from ssrl_ecg.training.checkpoint import read_header
 from ssrl_ecg.weights import CARD, CLASSIFIER, FACTS, FOLDER, MAX_BYTES, file_hash
@@ -104,8 +103,7 @@ def card(results: dict[str, Any], header: dict[str, Any]) -> str:
         "Intended use": USE,
         "Data and their limits": DATA,
         "Results": "\n".join(_per_class(results)),
-        "Calibration and label sets": "\n".join(_promises(results["reliability"])),
-        "Strange recordings": "\n".join(_faults(results["reliability"]["test"])),
+        **reliability_sections(results["reliability"]),
     }
     return model_card(header, license_name=LICENCE, sections=sections)
 
@@ -127,58 +125,6 @@ def _per_class(results: dict[str, Any]) -> list[str]:
         f"|---|{'---|' * len(metrics)}",
         *rows,
         f"| mean | {mean} |",
-    ]
-
-
-def _promises(reliability: dict[str, Any]) -> list[str]:
-    test = reliability["test"]
-    errors = test["calibration"]
-    measured = list(zip(test["classes"], test["n_positive"], errors["ece_before"], errors["ece_after"], strict=True))
-    rose = [name for name, _, before, after in measured if after > before]
-    found = f"It did not help {' and '.join(rose)}." if rose else "It helped every class."
-    rows = [f"| {name} | {n} | {_number(before)} | {_number(after)} |" for name, n, before, after in measured]
-    return [
-        f"Measured on {test['n_records']} recordings of the test folds. Calibration was learned from "
-        f"{reliability['n_validation']} recordings of the validation fold. {found}",
-        "",
-        "| class | with class | ECE before | ECE after |",
-        "|---|---|---|---|",
-        *rows,
-        "",
-        "Label sets promise to keep the right answer in that share of recordings with the class, and of those without",
-        "it, for each class on its own. In brackets 95 % intervals (Wilson).",
-        "",
-        "| promise | class | kept, with class | kept, without | one answer left |",
-        "|---|---|---|---|---|",
-        *(line for promise, kept in test["coverage"].items() for line in _kept(promise, kept, test)),
-    ]
-
-
-def _kept(promise: str, kept: dict[str, Any], test: dict[str, Any]) -> list[str]:
-    def share(value: float, count: int) -> str:
-        interval = binomtest(round(value * count), count).proportion_ci(method="wilson")
-        return f"{_number(value)} [{_number(interval.low)}, {_number(interval.high)}]"
-
-    return [
-        f"| {float(promise):.0%} | {name} | {share(kept['present'][row], test['n_positive'][row])} | "
-        f"{share(kept['absent'][row], test['n_records'] - test['n_positive'][row])} | {_number(kept['single'][row])} |"
-        for row, name in enumerate(test["classes"])
-    ]
-
-
-def _faults(test: dict[str, Any]) -> list[str]:
-    rows = []
-    for kind, found in test["faults"].items():
-        weakest = min(found["forms"], key=found["forms"].__getitem__)
-        hardest = f"{weakest}: {_number(found['forms'][weakest])}"
-        rows.append(f"| {kind} | {_number(found['auroc'])} | {found['share_above_1']:.1%} | {hardest} |")
-    return [
-        f"Of sound test recordings {test['share_of_sound_above_1']:.1%} have a strangeness above 1; of recordings "
-        "spoiled on purpose, each in every form of a fault:",
-        "",
-        "| fault | AUROC | above 1 | AUROC of the form that is hardest to see |",
-        "|---|---|---|---|",
-        *rows,
     ]
 
 

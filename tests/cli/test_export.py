@@ -45,10 +45,12 @@ def test_export_refuses_in_one_line_and_writes_nothing(refused, checkpoint, word
 
 def test_share_writes_a_folder_that_export_reads(ssrl_ecg, refused, checkpoint, tmp_path):
     folder = tmp_path / "shared"
-    assert ssrl_ecg("share", checkpoint, "--folder", folder).out == f"model: {folder}\n"
+    licensed = ("share", checkpoint, "--license-name", "mit")
+    assert ssrl_ecg(*licensed, "--folder", folder).out == f"model: {folder}\n"
+    assert 'license: "mit"' in (folder / CARD).read_text()
     assert {path.name for path in folder.iterdir()} == {CARD, CONFIG, WEIGHTS}
     assert ssrl_ecg("export", folder, "--format", "torchscript", "--out", tmp_path / "x.pt").code == 0
-    assert "say where to" in refused("share", checkpoint)
-    assert "say where to" in refused("share", checkpoint, "--folder", tmp_path / "y", "--hub", "a/b")
-    assert "not empty" in refused("share", checkpoint, "--folder", folder)
+    assert "say where to" in refused(*licensed)
+    assert "say where to" in refused(*licensed, "--folder", tmp_path / "y", "--hub", "a/b")
+    assert "not empty" in refused(*licensed, "--folder", folder)
     assert "no such checkpoint" in refused("export", tmp_path / "missing.safetensors")

@@ -7,17 +7,36 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 import torch
 
+from ssrl_ecg.metrics.conformal import LabelConditional
+from ssrl_ecg.metrics.platt import Recalibrated
 from ssrl_ecg.models import Classifier, CNNConfig, ECGEncoder1DCNN, LinearHead, LinearHeadConfig
+from ssrl_ecg.predict.outliers import Arrangement, Gaussian
+from ssrl_ecg.predict.reliability import Reliability
+from ssrl_ecg.predict.strangeness import ASPECTS, Strangeness
+from ssrl_ecg.signals.character import N_ARRANGEMENT_FACTS, character
 from ssrl_ecg.signals.preprocessing import Preprocessing
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, EncoderCheckpoint
 
 PREPROCESSING = Preprocessing(window_s=1.0, highpass_hz=0.5, mean_mv=(0.0,) * 12, sd_mv=(0.2,) * 12)
+
+
+MEASURED = {
+    "classes": ["NORM", "MI"],
+    "n_records": 10,
+    "n_positive": [10, 4],
+    "calibration": {"ece_before": [0.25, 0.125], "ece_after": [0.125, 0.25]},
+    "coverage": {"0.9": {"present": [0.9, 0.75], "absent": [None, 1.0], "single": [0.5, 0.25], "both": [0.5, 0.75]}},
+    "share_of_sound_above_1": 0.1,
+    "faults": {"flat": {"auroc": 1.0, "share_above_1": 0.5, "forms": {"one lead flat": 0.75, "every lead flat": 1.0}}},
+}
 
 
 def _training(method: str | None, folds: list[int], started_from: object = None) -> dict[str, object]:
@@ -44,6 +63,26 @@ def classifier_checkpoint(encoder_checkpoint) -> ClassifierCheckpoint:
     return ClassifierCheckpoint(
         classifier, PREPROCESSING, ("NORM", "MI"), "multilabel", "super", (0.3, 0.6), provenance
     )
+
+
+@pytest.fixture(params=["multilabel", "single"])
+def calibrated_checkpoint(classifier_checkpoint, request) -> ClassifierCheckpoint:
+    """With an invented calibration, measured on ten test records."""
+    facts = character(np.random.default_rng(0).normal(size=(1, 12, 1000)), 100.0)
+    width, n_levels = classifier_checkpoint.classifier.encoder.feature_dim, facts.levels.shape[1]
+    reliability = Reliability(
+        Recalibrated(np.array([0.5, 2.0]), np.array([-1.0, 0.3]), exclusive=request.param == "single"),
+        LabelConditional(np.array([[0, 1], [1, 0]]), np.zeros((2, 2))),
+        Strangeness(
+            Gaussian(np.zeros(width), np.eye(width)),
+            Gaussian(np.zeros(n_levels), np.eye(n_levels)),
+            Arrangement(("", "reversed"), np.zeros((2, N_ARRANGEMENT_FACTS)), np.zeros(2)),
+            np.zeros(len(ASPECTS)),
+            np.ones(len(ASPECTS)),
+        ),
+        {"n_validation": 20, "test": MEASURED},
+    )
+    return replace(classifier_checkpoint, task=request.param, reliability=reliability.stored())
 
 
 class StubHub(ThreadingHTTPServer):

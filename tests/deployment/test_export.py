@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 import torch
 
+from ssrl_ecg.data.simulator import simulate
+from ssrl_ecg.data.source import SignalFile
 from ssrl_ecg.deployment import export
 from ssrl_ecg.deployment.export import FORMATS, contract_path, export_checkpoint
 from ssrl_ecg.deployment.graph import LONGEST_FILTER, RecordGraph
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.models import HEADS, Classifier, CNNConfig, ECGEncoder1DCNN
+from ssrl_ecg.predict.predictor import Predictor
 from ssrl_ecg.signals.leads import LEADS
 from ssrl_ecg.signals.preprocessing import Preprocessing
-from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, EncoderCheckpoint
+from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, EncoderCheckpoint, load_checkpoint
 from ssrl_ecg.training.windows import over_windows
+from ssrl_ecg.weights import packaged_classifier
 
 STATISTICS = {"mean_mv": tuple(np.linspace(-0.1, 0.1, 12)), "sd_mv": tuple(np.linspace(0.1, 0.3, 12))}
 PREPROCESSINGS = {
@@ -77,11 +81,49 @@ def test_the_contract_says_what_to_feed_and_what_comes_out(tmp_path):
     assert (contract["input"]["unit"], contract["input"]["leads"]) == ("mV", [*LEADS])
     assert [output["name"] for output in contract["outputs"]] == ["logits", "features"]
     assert (contract["classes"], contract["thresholds"]) == (["a", "b"], [0.3, 0.6])
-    assert contract["probabilities"] == "sigmoid(logits)"
+    assert contract["probabilities"] == contract["own_probabilities"] == "sigmoid(logits)"
+    assert "calibration" not in contract
     assert contract["inside_the_graph"]["filter"] == {"highpass_hz": 0.5, "lowpass_hz": 40.0, "clip_mv": 0.5}
     assert contract["inside_the_graph"]["windows"]["number"] == 4
     assert Preprocessing.from_dict(contract["preprocessing"]) == checkpoint.preprocessing
     assert contract["file"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+
+
+def probabilities_of(contract, logits):
+    """What a reader of the contract makes of a graph's logits."""
+    stored = contract["calibration"]
+    scaled = np.array(stored["slope"]) * logits + np.array(stored["intercept"])
+    if contract["probabilities"] == "sigmoid(slope * logits + intercept)":
+        return 1 / (1 + np.exp(-scaled))
+    assert contract["probabilities"] == "softmax(slope * logits + intercept)"
+    return np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
+
+
+def assert_the_file_says_what_predict_says(checkpoint, recording, out, format_name):
+    n_samples = recording.signal_mv.shape[1]
+    export_checkpoint(checkpoint, out, format_name=format_name, n_samples=n_samples)
+    contract = json.loads(contract_path(out).read_text())
+    logits = FORMATS[format_name].open(out.read_bytes())(recording.signal_mv[None])[0]
+    with torch.no_grad():
+        expected = RecordGraph(checkpoint, n_samples)(torch.from_numpy(recording.signal_mv[None]))[0]
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    found = dict(zip(contract["classes"], probabilities_of(contract, logits)[0], strict=True))
+    assert found == pytest.approx(Predictor(checkpoint).predict(recording).probabilities, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_logits_and_contract_give_the_probabilities_of_predict(calibrated_checkpoint, tmp_path):
+    signal_mv = RecordGraph(calibrated_checkpoint, 250).example(1)[0].numpy()
+    recording = SignalFile(signal_mv, 100.0, LEADS)
+    assert_the_file_says_what_predict_says(calibrated_checkpoint, recording, tmp_path / "x.pt", "torchscript")
+
+
+@pytest.mark.slow
+def test_the_packaged_classifier_says_the_same_as_onnx(tmp_path):
+    labels = np.array([[0, 1, 0, 0, 0]], dtype=np.uint8)
+    ecg = simulate(1, generator=np.random.default_rng(0), sampling_rate_hz=100.0, labels=labels)
+    recording, checkpoint = SignalFile(ecg.signal_mv[0], 100.0, LEADS), load_checkpoint(packaged_classifier())
+    assert_the_file_says_what_predict_says(checkpoint, recording, tmp_path / "x.onnx", "onnx")
 
 
 @pytest.mark.parametrize("wrong", [1.0001, math.nan])

@@ -26,10 +26,11 @@ class ShareOptions:
     """New or empty folder to write."""
     hub: str | None = None
     """ORGANISATION/NAME to push to; needs ssrl-ecg[hub], and a token in HF_TOKEN."""
+    license_name: str
+    """The Hub's name of the licence of the weights, such as cc-by-4.0. They are derived from recordings, whose licence
+    may bind them; the packaged classifier has that of PTB-XL, cc-by-4.0."""
     public: bool = False
     """Let everybody see the repository, if this makes it."""
-    license_name: str = "apache-2.0"
-    """The Hub's name of the licence of the weights."""
 
 
 def main(argv: list[str]) -> int:

@@ -22,6 +22,7 @@ from ssrl_ecg.errors import InputError
 from ssrl_ecg.extras import extra_package
 from ssrl_ecg.files import atomic_path, write_json
 from ssrl_ecg.models import Classifier
+from ssrl_ecg.predict.reliability import Reliability
 from ssrl_ecg.training.checkpoint import ClassifierCheckpoint, EncoderCheckpoint
 from ssrl_ecg.training.run import versions
 from ssrl_ecg.training.windows import over_windows
@@ -205,13 +206,27 @@ def _describe_outputs(checkpoint: EncoderCheckpoint | ClassifierCheckpoint, grap
     outputs = [{"name": name, "dtype": "float32", "shape": ["batch", size]} for name, size in graph.output_dims.items()]
     if not isinstance(checkpoint, ClassifierCheckpoint):
         return {"outputs": outputs}
+    function = "softmax" if checkpoint.task == "single" else "sigmoid"
     return {
         "outputs": outputs,
         "classes": checkpoint.classes,
         "label_set": checkpoint.label_set,
         "task": checkpoint.task,
-        "probabilities": "softmax(logits)" if checkpoint.task == "single" else "sigmoid(logits)",
+        "own_probabilities": f"{function}(logits)",
         "thresholds": checkpoint.thresholds,
+        **_describe_calibration(checkpoint, function),
+    }
+
+
+def _describe_calibration(checkpoint: ClassifierCheckpoint, function: str) -> dict[str, Any]:
+    """Say how logits become the probabilities that ``predict`` prints."""
+    reliability = Reliability.of(checkpoint)
+    if reliability is None:
+        return {"probabilities": f"{function}(logits)"}
+    fitted = reliability.recalibrated
+    return {
+        "probabilities": f"{function}(slope * logits + intercept)",
+        "calibration": {"slope": fitted.slope.tolist(), "intercept": fitted.intercept.tolist()},
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ssrl_ecg import __version__
 from ssrl_ecg.data.atomic_folder import replacing_folder
 from ssrl_ecg.deployment.model_card import model_card
+from ssrl_ecg.deployment.reliability_sections import reliability_sections
 from ssrl_ecg.errors import InputError
 from ssrl_ecg.extras import extra_package
 from ssrl_ecg.files import write_json
@@ -32,13 +33,13 @@ def save_pretrained(
     checkpoint: EncoderCheckpoint | ClassifierCheckpoint,
     folder: str | Path,
     *,
-    license_name: str = "apache-2.0",
+    license_name: str,
     sections: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a model as a folder in the Hub's layout.
 
     ``model.safetensors`` is a checkpoint like any other, its header included; ``config.json`` repeats that header for
-    those who read JSON only, and ``README.md`` says it to people.
+    those who read JSON only, and ``README.md`` says it to people, with what ``ssrl-ecg calibrate`` measured.
 
     Args:
         checkpoint: an encoder, or a classifier.
@@ -59,7 +60,8 @@ def save_pretrained(
         save_checkpoint(temporary / WEIGHTS, checkpoint)
         header = read_header(temporary / WEIGHTS)
         write_json(temporary / CONFIG, {"library_name": "ssrl-ecg", "library_version": __version__, **header})
-        card = model_card(header, license_name=license_name, sections=sections or {})
+        measured = reliability_sections(header.get("reliability", {}))
+        card = model_card(header, license_name=license_name, sections={**measured, **(sections or {})})
         (temporary / CARD).write_text(card, encoding="utf-8")
     return folder
 
@@ -105,9 +107,9 @@ def push_to_hub(
     checkpoint: EncoderCheckpoint | ClassifierCheckpoint,
     name: str,
     *,
+    license_name: str,
     private: bool = True,
     message: str = "Upload by ssrl-ecg",
-    license_name: str = "apache-2.0",
     sections: Mapping[str, str] | None = None,
 ) -> str:
     """Write a model to the Hub, in one commit; the repository is made if there is none.
@@ -115,9 +117,9 @@ def push_to_hub(
     Args:
         checkpoint: an encoder, or a classifier.
         name: ORGANISATION/NAME.
+        license_name: the Hub's name of the licence of the weights.
         private: whether a new repository is private.
         message: of the commit.
-        license_name: the Hub's name of the licence of the weights.
         sections: further sections of the card, heading -> Markdown.
 
     Returns:

@@ -6,17 +6,17 @@ reads Philips' XLI.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
+import sierraecg
 
 from ssrl_ecg.data.recording import FileReader
 from ssrl_ecg.signals.leads import LEADS
 
 RATE_HZ = 250.0
-needs_biosig = pytest.mark.skipif(shutil.which("save2gdf") is None, reason="biosig-tools is not installed")
+needs_biosig = pytest.mark.program("save2gdf")
 
 
 def converted(source, form):
@@ -46,7 +46,6 @@ def test_what_biosig_writes_is_read(tmp_path, writers, signal_mv, form):
 
 
 def test_sierraecg_reads_the_same_out_of_xli(tmp_path, writers, signal_mv):
-    sierraecg = pytest.importorskip("sierraecg")
     writers.write_philips_xli(tmp_path / "a.xml", signal_mv, RATE_HZ)
     leads = sierraecg.read_file(str(tmp_path / "a.xml")).leads
     assert [lead.label for lead in leads] == list(LEADS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -28,12 +30,12 @@ SAYS_NO_LEADS = {"matlab4", "matlab73", "npy"}
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, signal_mv):
-    """Every format's file, all but WFDB's under a name that says nothing."""
+    """Every format's file, all but WFDB's two under a name that says nothing."""
     folder = tmp_path_factory.mktemp("formats")
     paths = {name: folder / ("record.hea" if name == "wfdb" else f"{name}.bin") for name in WRITERS}
     for name, (_, write, _) in WRITERS.items():
         write(paths[name], signal_mv, RATE_HZ)
-    return paths
+    return paths | {"wfdb.dat": paths["wfdb"].with_suffix(".dat")}
 
 
 def test_every_reader_has_a_writer():
@@ -65,14 +67,20 @@ def test_an_edf_of_another_length_than_its_header_says_is_refused_and_nothing_is
     assert capfd.readouterr() == ("", "")
 
 
-SAMPLES = [name for name in WRITERS if name != "wfdb"]
-BINARY = [name for name in SAMPLES if name not in ("csv", "tsv")]
+BINARY = [name for name in WRITERS if name not in ("wfdb", "csv", "tsv")]
 """Formats of which the first 200 bytes are no recording yet; a table of three rows is a short one."""
+FUZZ = settings(
+    max_examples=int(os.environ.get("SSRL_ECG_FUZZ", "30")),
+    derandomize="SSRL_ECG_FUZZ" not in os.environ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+"""The same examples every time; SSRL_ECG_FUZZ (``make fuzz``) asks for that many of each format, drawn anew."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@pytest.mark.parametrize("name", [*WRITERS, "wfdb.dat"])
+@FUZZ
 @given(
-    name=st.sampled_from(SAMPLES),
     keep=st.one_of(st.just(1.0), st.floats(0, 1)),
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), max_size=8),
     in_head=st.booleans(),
@@ -81,14 +89,18 @@ def test_damaged_files_end_in_the_documented_error(written, tmp_path, name, keep
     content = bytearray(written[name].read_bytes())
     for place, mask in flips:
         content[int(place * (min(len(content), 2048) if in_head else len(content)))] ^= mask
-    path = tmp_path / "damaged"
+    if name.startswith("wfdb"):
+        for part in ("wfdb", "wfdb.dat"):
+            shutil.copy(written[part], tmp_path)
+    path = tmp_path / written[name].name
     path.write_bytes(content[: int(keep * len(content))])
     with suppress(InputError):
         FileReader(RATE_HZ).read(path)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(name=st.sampled_from(BINARY), length=st.integers(0, 200), noise=st.binary(max_size=300))
+@pytest.mark.parametrize("name", BINARY)
+@FUZZ
+@given(length=st.integers(0, 200), noise=st.binary(max_size=300))
 def test_noise_after_a_format_s_beginning_ends_in_the_documented_error(written, tmp_path, name, length, noise):
     path = tmp_path / "noise"
     path.write_bytes(written[name].read_bytes()[:length] + noise)
