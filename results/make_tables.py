@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ RESULTS = Path(__file__).parent
 ROOT = RESULTS.parent
 DOCUMENTS = (
     "README.md", "docs/results.md", "docs/leaderboard.md", "docs/robustness.md", "docs/segmentation.md",
-    "docs/mitbih.md",
+    "docs/mitbih.md", "docs/label-scarcity.md",
 )  # fmt: skip
 _MARK = re.compile(r"(<!-- table: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -81,12 +81,14 @@ def scores(folder: str, track: str | None = None) -> str:
     return table(head, rows) + _source(folder)
 
 
-def comparisons(folder: str, track: str | None = None) -> str:
-    """Every paired difference of an experiment."""
+def comparisons(folder: str, track: str | None = None, against: Collection[str] = ()) -> str:
+    """Every paired difference of an experiment, or those from some rows; p values are corrected for all of them."""
     data = _track(folder, track)
     n_labels = {row["label_fraction"]: row["n_labels"] for row in data["rows"]}
     rows = []
     for one in sorted(data["comparisons"], key=lambda one: float(one["label_fraction"])):
+        if against and one["b"] not in against:
+            continue
         difference = f"{signed(one['difference'])} [{signed(one['lo'])}, {signed(one['hi'])}]"
         amount = f"{n_labels[one['label_fraction']]:,}"
         rows.append([amount, one["a"], one["b"], difference, number(one["p_holm"]), one["verdict"]])
@@ -97,20 +99,11 @@ def equivalences(folder: str, track: str) -> str:
     """What every row's labels are worth in labels of training from scratch."""
     found = [one for one in _track(folder, track)["equivalences"] if one["reference"] == "supervised"]
     fractions = sorted({one["fraction"] for one in found})
-    cells = {(one["name"], one["fraction"]): one for one in found}
-
-    def worth(value: float | None, one: Any) -> str:
-        if value is None:  # JSON has no infinity
-            return f"over {100 * one['largest']:g} %"
-        return (
-            f"{100 * value:.2g} %" if 0 < value < 0.995 else "100 %" if value else f"under {100 * one['smallest']:g} %"
-        )
-
+    worth = {(one["name"], one["fraction"]): one["sentence"].partition(" with = ")[2] for one in found}
     lines = [
-        [name, *(f"{worth(one['equivalent'], one)} [{worth(one['low'], one)}, {worth(one['high'], one)}]"
-                 for one in (cells[name, fraction] for fraction in fractions))]
+        [name, *(worth[name, fraction].replace(" without", "") for fraction in fractions)]
         for name in dict.fromkeys(one["name"] for one in found)
-    ]  # fmt: skip
+    ]
     return table(["Labels of", *(f"{100 * one:g} %" for one in fractions)], lines)
 
 
@@ -277,6 +270,9 @@ def leaderboard_comparisons(question: str) -> str:
     return table(["Labels", "Row", "against", "Difference [95 %]", "p (Holm)", "Verdict"], lines)
 
 
+NOTHING_KNOWN = ("supervised", "supervised, recipe none", "MiniRocket + ridge")
+"""Rivals without pretraining and without knowledge of the heart, which is where pretraining has to pay."""
+
 TABLES: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks,
     "comparison-errors": comparison_errors,
@@ -285,7 +281,11 @@ TABLES: dict[str, Callable[[], str]] = {
     **{
         f"scarcity-{track}{part}": partial(make, "label-scarcity", track)
         for track in ("fold", "scarce")
-        for part, make in (("", scores), ("-comparisons", comparisons), ("-equivalence", equivalences))
+        for part, make in (
+            ("", scores),
+            ("-comparisons", partial(comparisons, against=NOTHING_KNOWN)),
+            ("-equivalence", equivalences),
+        )
     },
     "few-labels": partial(scores, "few-labels"),
     "few-labels-comparisons": partial(comparisons, "few-labels"),
