@@ -22,7 +22,8 @@ def take_statistics(encoder: Encoder, windows: Iterable[Tensor]) -> Encoder:
     """Set an encoder's batch-norm statistics to the averages over batches of windows.
 
     An untrained network that keeps the statistics of its initialisation (mean 0, variance 1) hardly normalises:
-    pretraining would get credit for the statistics that it collects in passing. Networks without batch norm stay as they are.
+    pretraining would get credit for the statistics that it collects in passing. Networks without batch norm stay
+    as they are.
 
     Args:
         encoder: changed in place: running means and variances, nothing else.
